@@ -1,0 +1,260 @@
+"""The law: what each part of the framework promises the others.
+
+Protocols, not base classes: nothing here is inherited, everything is checked. The type checker reads
+these; ``bmi.testing.check_*`` proves the behaviour; ``bind`` compares shapes, units and rates once, so
+that ``step`` may trust everything afterwards.
+
+Every part has the same life: the constructor says what it is (keyword-only, units in the names; it is
+the schema of the recipe), ``bind`` says what it meets, ``step`` does, ``reset`` forgets state and keeps
+parameters.
+
+**State lives in arrays.** ``state()`` of anything bound returns the very arrays it mutates, in fixed order
+and of fixed shape. Snapshot, restore and bit-exact replay follow from that without further code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from bmi.signals import (
+    F32,
+    F64,
+    AnyArray,
+    Bundle,
+    Chunk,
+    Command,
+    DeviceSpec,
+    EffectorState,
+    Event,
+    Goal,
+    Intent,
+    IntentSpec,
+    StreamSpec,
+)
+
+State: TypeAlias = "tuple[AnyArray, ...]"
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """The only place that asks what time it is."""
+
+    def now(self) -> float:
+        """Return seconds on the LSL clock, float64."""
+        ...
+
+    def sleep_until(self, t: float) -> None:
+        """Return once ``now() >= t``; a manual clock jumps there."""
+        ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where chunks enter the program. A context manager: ``open`` acquires, ``close`` releases."""
+
+    @property
+    def spec(self) -> StreamSpec:
+        """What the stream promises; valid once open."""
+        ...
+
+    def open(self) -> None:
+        """Find and connect the stream. Raises StreamNotFound with what *was* found."""
+        ...
+
+    def read(self, timeout_s: float) -> Chunk | None:
+        """Return the next chunk in order, or None after ``timeout_s``. Raises StreamLost, StreamChanged."""
+        ...
+
+    def close(self) -> None:
+        """Release the stream; idempotent."""
+        ...
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """Chunk in, chunk out. No I/O, no clock, no await.
+
+    At a gap (``chunk.n_lost_before > 0``) a stage resets, holds or masks, and its class attribute
+    ``at_gap`` says which.
+    """
+
+    at_gap: str
+
+    def bind(self, spec: StreamSpec) -> StreamSpec:
+        """Fix channels, dtype and rate; allocate; call every kernel once. Raises ContractError."""
+        ...
+
+    def step(self, chunk: Chunk) -> Chunk | None:
+        """Return the transformed chunk, or None while nothing is due (a bin not yet full)."""
+        ...
+
+    def state(self) -> State:
+        """Return the arrays ``step`` mutates and depends on, always the same objects."""
+        ...
+
+    def reset(self) -> None:
+        """Forget state, keep parameters: afterwards equal to freshly bound."""
+        ...
+
+
+Params: TypeAlias = "Any"
+"""Learned values of a decoder: one immutable NamedTuple of float64 arrays of fixed shapes."""
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """Features in, intent out.
+
+    ``params_`` is one NamedTuple of arrays with shapes fixed by the constructor and the number of
+    features. Replacing it between two steps is the whole hot-swap story.
+    """
+
+    params_: Params | None
+    params_version: int
+    y_: F64
+    """Feature vector (n_features,) the last ``step`` used, all streams concatenated; for the learner."""
+
+    def fit(self, Y: F64, X: F64, *, dt_s: float, groups: AnyArray | None = None) -> Decoder:
+        """Calibrate offline on features ``Y`` (n, n_features) and kinematics ``X`` (n, n_dims).
+
+        ``groups`` numbers the contiguous pieces (trials), so that nothing is learned across their seams.
+        """
+        ...
+
+    def cold_start(self, specs: Sequence[StreamSpec]) -> None:
+        """Set parameters that decode to rest, for a learner to begin from."""
+        ...
+
+    def bind(self, specs: Sequence[StreamSpec]) -> IntentSpec:
+        """Fix shapes for one feature stream each, primary first. Raises NotFittedError, ContractError."""
+        ...
+
+    def step(self, bundle: Bundle) -> Intent | None:
+        """Decode one bundle: every row of the primary chunk in turn; return the newest intent."""
+        ...
+
+    def state(self) -> State: ...
+
+    def reset(self) -> None: ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Adapts a decoder's parameters during the session, in a process of its own."""
+
+    def bind(self, decoder: Decoder, n_features: int, n_dims: int, dt_s: float) -> None:
+        """Start from the decoder's parameters."""
+        ...
+
+    def observe(self, y: F64, intended: F64, t: float) -> None:
+        """Take one feature vector (n_features,) with the intention estimated for it (n_dims,)."""
+        ...
+
+    def update(self) -> Params | None:
+        """Return new parameters when a batch is complete and passes the guards, else None."""
+        ...
+
+    def finish(self) -> Params | None:
+        """Return the parameters after what remains of the last batch, or None if nothing is left to learn from."""
+        ...
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """Generative model the decoder may consult: dynamics and encoder. Pure functions."""
+
+    def transition(self, x: F64, dt_s: float) -> F64: ...
+    def rates(self, x: F64) -> F64: ...
+    def linearize(self, x: F64) -> tuple[F64, F64]: ...
+    def draw_session(self, rng: np.random.Generator, spec: StreamSpec) -> Any: ...
+    def condition(self, recording: Any) -> Prior: ...
+
+
+@runtime_checkable
+class Device(Protocol):
+    """Adapter that realises commands.
+
+    ``state`` is one EffectorState updated in place. ``write`` returns what was really applied. ``stop``
+    never raises, is idempotent and may be called from any thread.
+    """
+
+    @property
+    def spec(self) -> DeviceSpec: ...
+    @property
+    def effector(self) -> EffectorState: ...
+    def open(self) -> None: ...
+    def calibrate(self) -> Mapping[str, Any]: ...
+    def arm(self) -> None: ...
+    def write(self, command: Command, now: float) -> F64: ...
+    def read(self, now: float) -> EffectorState: ...
+    def stop(self, reason: str) -> None: ...
+    def recover(self) -> None: ...
+    def close(self) -> None: ...
+    def state(self) -> State:
+        """Return the arrays a replay must restore (position, velocity, time ...)."""
+        ...
+
+
+class TrialResult(NamedTuple):
+    """How one trial ended."""
+
+    trial: int
+    success: bool
+    t_start_s: float
+    acquire_s: float
+    """From target onset to the entry that was held (success) or to the time-out."""
+    path_mm: float
+    distance_mm: float
+    width_mm: float
+    target: int
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Gives goals and scores them; serves live participants and simulated ones."""
+
+    @property
+    def goal(self) -> Goal: ...
+    @property
+    def n_targets(self) -> int: ...
+    def bind(self, n_dims: int, rng: np.random.Generator) -> None: ...
+    def step(self, now: float, position: F64) -> Goal:
+        """Advance to ``now`` with the effector at ``position`` (n_dims,), mm."""
+        ...
+
+    def events(self) -> Sequence[Event]:
+        """Return what happened since the last call, and forget it."""
+        ...
+
+    def results(self) -> Sequence[TrialResult]:
+        """Return every trial ended since ``reset``."""
+        ...
+
+    def reset(self) -> None: ...
+
+
+@runtime_checkable
+class World(Protocol):
+    """A simulated participant with electrodes: subject, user and their senses.
+
+    Time is its own: it advances by whole samples. ``see`` may be called at any time and takes effect with
+    the feedback delay of the user. Deterministic: chunking of ``draw`` never changes the samples.
+    """
+
+    @property
+    def spec(self) -> StreamSpec: ...
+    def bind(self, rng: np.random.Generator, t0: float) -> None: ...
+    def see(self, t: float, effector: EffectorState, goal: Goal) -> None: ...
+    def draw(self, n_samples: int) -> F32:
+        """Return the next samples, (n_samples, n_channels) float32, in the stream's unit."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where chunks leave the program; ``write`` returns at once and counts what it had to drop."""
+
+    def write(self, stream: str, chunk: Chunk) -> None: ...
