@@ -1,1 +1,4 @@
+"""The battery of simulated participants: neurons, the user they belong to, and the world that holds both."""
 
+GRID_S = 0.010
+"""Intentions and common fluctuations change on this grid, s; samples are drawn in blocks of it."""

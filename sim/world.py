@@ -1,0 +1,107 @@
+"""The simulated participant: a user who intends, and a population of neurons that betrays the intention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt
+
+from bmi.errors import ContractError
+from bmi.signals import F32, F64, EffectorState, Goal, StreamSpec
+from sim.population import Population
+from sim.user import User
+
+
+@dataclass(kw_only=True)
+class PopulationWorld:
+    """Spike counts of motor cortex while a simulated user tries to reach what the task asks for.
+
+    *Realtime*: ``draw`` of 5 ms, 96 neurons, allocates its result only. It is called 200 times a second.
+    """
+
+    name: str = "m1"
+    """Name of the stream."""
+    type: str = "spikes"
+    """LSL content type of the stream."""
+    n_neurons: Annotated[int, Gt(0)] = 96
+    """Neurons, one a channel."""
+    n_dims: Annotated[int, Ge(1)] = 2
+    """Dimensions of the movement."""
+    rate_hz: Annotated[float, Gt(0)] = 1000.0
+    """Samples a second, a multiple of 100."""
+    chunk_s: Annotated[float, Gt(0)] = 0.005
+    """Samples pushed together, s: a whole number of them."""
+    subject: int | None = None
+    """Number of the participant, who has the same neurons in every session; None draws them anew each session."""
+    population: Population = field(default_factory=Population)
+    """The neurons."""
+    user: User = field(default_factory=User)
+    """The person."""
+
+    @property
+    def chunk_samples(self) -> int:
+        """Samples in one push."""
+        return max(1, round(self.chunk_s * self.rate_hz))
+
+    @property
+    def spec(self) -> StreamSpec:
+        """What the stream promises."""
+        return StreamSpec(
+            name=self.name,
+            type=self.type,
+            n_channels=self.n_neurons,
+            rate_hz=self.rate_hz,
+            unit="count",
+            labels=tuple(f"n{i:03d}" for i in range(self.n_neurons)),
+            max_samples=self.chunk_samples,
+            source_id=f"sim-population-{self.name}",
+        )
+
+    def bind(self, rng: np.random.Generator, t0: float) -> None:
+        """Begin a session whose first sample is at ``t0``, s.
+
+        Raises
+        ------
+        ContractError
+            If a push or a block of 10 ms is not a whole number of samples.
+        """
+        if abs(self.chunk_s * self.rate_hz - self.chunk_samples) > 1e-6:
+            raise ContractError(
+                f"PopulationWorld {self.name!r}: chunk_s = {self.chunk_s:g} holds "
+                f"{self.chunk_s * self.rate_hz:g} samples at {self.rate_hz:g} Hz, expected a whole number; "
+                f"give e.g. {self.chunk_samples / self.rate_hz:g}"
+            )
+        neurons, spikes, person = rng.spawn(3)
+        if self.subject is not None:
+            neurons = np.random.default_rng(self.subject)
+        self.population.bind(
+            neurons, spikes, n_neurons=self.n_neurons, n_dims=self.n_dims, rate_hz=self.rate_hz
+        )
+        self.user.bind(person, n_dims=self.n_dims, t0=t0)
+        self._block: F32 = np.zeros((self.population.n_samples, self.n_neurons), np.float32)
+        self._used = len(self._block)
+
+    @property
+    def intended(self) -> F64:
+        """Velocity the user intends now, (n_dims,), mm/s: what a decoder would ideally say; borrowed."""
+        return self.user.intended
+
+    def see(self, t: float, effector: EffectorState, goal: Goal) -> None:
+        """Show the user the effector and the goal as they are at ``t``, s."""
+        self.user.see(t, effector, goal)
+
+    def draw(self, n_samples: int) -> F32:
+        """Return the next samples, (n_samples, n_neurons) float32, counts; the caller's to keep."""
+        out: F32 = np.empty((n_samples, self.n_neurons), np.float32)
+        done = 0
+        while done < n_samples:
+            if self._used == len(self._block):
+                self.population.step(self.user.step(), self._block)
+                self._used = 0
+            n = min(n_samples - done, len(self._block) - self._used)
+            out[done : done + n] = self._block[self._used : self._used + n]
+            self._used += n
+            done += n
+        return out
