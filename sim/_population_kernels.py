@@ -7,9 +7,11 @@ import math
 import numpy as np
 from numba import njit
 
+from bmi.signals import F32, F64, I64
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def tuned_rates(coefficients, velocity, rates):
+def tuned_rates(coefficients: F64, velocity: F64, rates: F64) -> None:
     """Write b + m d·v/v_ref + s |v|/v_ref of every neuron into ``rates`` (n,), Hz; it may be negative.
 
     ``coefficients`` (n, n_dims + 2) holds m d / v_ref, then s / v_ref, then b.
@@ -27,7 +29,9 @@ def tuned_rates(coefficients, velocity, rates):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def poisson_block(block, dt_s, history, lags, shared, uniform, counts):
+def poisson_block(
+    block: int, dt_s: float, history: F64, lags: I64, shared: F64, uniform: F64, counts: F32
+) -> None:
     """Write Poisson counts of one block into ``counts`` (n_samples, n) float32 by inverting the distribution.
 
     ``history`` (n_history, n) is a ring of tuned rates, Hz, a row a block, ``block % n_history`` the newest;
@@ -54,9 +58,11 @@ def poisson_block(block, dt_s, history, lags, shared, uniform, counts):
                     continue
                 k = 0
                 p = p_zero
+                before = 0.0
                 cumulative = p_zero
-                while u >= cumulative and p > 0.0:  # p runs out before the cumulative rounds to 1
+                while u >= cumulative and cumulative > before:  # rounding may end the sum just short of u
                     k += 1
                     p *= mean / k
+                    before = cumulative
                     cumulative += p
                 counts[j, i] = np.float32(k)

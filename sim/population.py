@@ -75,8 +75,8 @@ class Population:
         n_samples = round(rate_hz * GRID_S)
         if n_samples < 1 or abs(n_samples - rate_hz * GRID_S) > 1e-9:
             raise ContractError(
-                f"Population: rate_hz is {rate_hz:g}, expected a multiple of {1 / GRID_S:g} Hz, because counts "
-                f"are drawn in blocks of {GRID_S * 1e3:g} ms; give e.g. 1000"
+                f"Population: rate_hz is {rate_hz:g}, expected a multiple of {1 / GRID_S:g} Hz, because "
+                f"counts are drawn in blocks of {GRID_S * 1e3:g} ms; give e.g. 1000"
             )
         if self.lag_max_s < self.lag_min_s:
             raise ContractError(
@@ -109,7 +109,11 @@ class Population:
         lags_s = rng.uniform(self.lag_min_s, self.lag_max_s, n)
         self.lags_: npt.NDArray[np.int64] = np.rint(lags_s * rate_hz).astype(np.int64)
         """Lag of each neuron, samples."""
-        loadings = rng.standard_normal((n, self.shared_rank)) / math.sqrt(self.shared_rank)
+        loadings: F64 = rng.standard_normal((n, self.shared_rank))
+        loadings[:, 0] = (
+            1.0 + 0.5 * loadings[:, 0]
+        )  # most neurons rise together: noise correlations are positive
+        loadings /= np.linalg.norm(loadings, axis=1, keepdims=True)
         self.loadings_hz_: F64 = self.shared * self.baselines_hz_[:, None] * loadings
 
     @property
@@ -143,4 +147,5 @@ def preferred_directions(rng: np.random.Generator, n: int, n_dims: int) -> F64:
         angle = 2.0 * np.pi * (rng.permutation(n) + rng.random(n)) / n
         return np.column_stack([np.cos(angle), np.sin(angle)])
     vector: F64 = rng.standard_normal((n, n_dims))
-    return vector / np.linalg.norm(vector, axis=1, keepdims=True)
+    vector /= np.linalg.norm(vector, axis=1, keepdims=True)
+    return vector

@@ -2,11 +2,11 @@
 
 The intention is a velocity toward the goal, as fast as the user likes while far and in proportion to the
 distance near it, so that a reach starts smoothly, has a bell-shaped speed and stops inside the target [1]_.
-Sight is old by the visual delay; the user makes up for it by remembering what was intended since (an efference
-copy) [2]_, [3]_. Noise grows with the intended speed [4]_.
+Sight is old by the visual delay; the user makes up for it by remembering what was intended since (an
+efference copy) [2]_, [3]_. Noise grows with the intended speed [4]_.
 
-Everything happens on a grid of 10 ms, and what is seen is stamped: its ``t`` decides when it takes effect, not
-the moment of the call.
+Everything happens on a grid of 10 ms, and what is seen is stamped: its ``t`` decides when it takes effect,
+not the moment of the call.
 
 .. [1] Flash & Hogan (1985) J Neurosci 5:1688. Minimum-jerk reaches.
 .. [2] Miall & Wolpert (1996) Neural Networks 9:1265. Forward models.
@@ -88,8 +88,8 @@ class User:
         self._rng = rng
         self._step = 0
         self._cursor = _Delay(self.feedback_delay_s, t0, n_dims)
-        self._goal = _Delay(self.reaction_s, t0, n_dims + 2)
-        self._goal_before: F64 = np.zeros(n_dims + 2)
+        self._goal = _Delay(self.reaction_s, t0, n_dims + 3)
+        self._trial = -1.0
         self._efference: F64 = np.zeros((max(1, round(self.feedback_delay_s / GRID_S)), n_dims))
         self._plan: F64 = np.zeros(n_dims)
         self._tremor: F64 = rng.standard_normal(n_dims)
@@ -111,18 +111,19 @@ class User:
             row[:] = effector.position
         row = self._goal.put(self._step, t)
         if row is not None:
-            row[:-2] = goal.position
-            row[-2], row[-1] = goal.radius, goal.active
+            row[:-3] = goal.position
+            row[-3], row[-2], row[-1] = goal.radius, goal.active, goal.trial
 
     def step(self) -> F64:
         """Return the velocity intended for the next 10 ms, (n_dims,), mm/s; borrowed."""
         self._rng.standard_normal(out=self._normal)
         seen, goal = self._cursor.take(self._step), self._goal.take(self._step)
-        if not np.array_equal(goal, self._goal_before):
-            self._goal_before[:] = goal
+        radius, active, trial = goal[-3:]
+        if trial != self._trial:
+            self._trial = trial
             self._misaim = self.aim_noise_rad * self._normal[1]
         believed = seen + self.forward_model * GRID_S * self._efference.sum(axis=0)
-        wanted = self._toward(goal[:-2] - believed, goal[-2]) if goal[-1] else 0.0
+        wanted = self._toward(goal[:-3] - believed, radius) if active else 0.0
         self._plan += self._follow * (wanted - self._plan)
         self._tremor *= self._decay
         self._tremor += math.sqrt(1.0 - self._decay**2) * self._normal[0]

@@ -34,7 +34,7 @@ class PopulationWorld:
     chunk_s: Annotated[float, Gt(0)] = 0.005
     """Samples pushed together, s: a whole number of them."""
     subject: int | None = None
-    """Number of the participant, who has the same neurons in every session; None draws them anew each session."""
+    """Number of the participant, whose neurons are the same in every session; None draws new ones."""
     population: Population = field(default_factory=Population)
     """The neurons."""
     user: User = field(default_factory=User)
