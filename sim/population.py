@@ -100,6 +100,14 @@ class Population:
         self._uniform: F64 = np.empty((n_samples, n_neurons))
         self._normal: F64 = np.empty(self.shared_rank)
         self._block = 0
+        self._warm()
+
+    def _warm(self) -> None:
+        """Compile what ``step`` calls, so that the first block costs what the others do."""
+        rates, n_dims = self.baselines_hz_.copy(), self.directions_.shape[1]
+        tuned_rates(self._coefficients, np.zeros(n_dims), rates)
+        counts = np.empty(self._uniform.shape, np.float32)
+        poisson_block(0, self._dt_s, self._history, self._lags, rates, np.zeros(counts.shape), counts)
 
     def _draw_neurons(self, rng: np.random.Generator, n: int, n_dims: int, rate_hz: float) -> None:
         self.baselines_hz_: F64 = self.baseline_hz * np.exp(self.baseline_spread * rng.standard_normal(n))

@@ -34,7 +34,7 @@ class _Delay:
         self.delay_s, self.t0 = delay_s, t0
         n_slots = math.ceil(delay_s / GRID_S) + 100  # a sender may be a second early
         self.values: F64 = np.zeros((n_slots, n_values))
-        self.stamps: F64 = np.full(n_slots, -np.inf)
+        self.stamps = [-math.inf] * n_slots
         self.held: F64 = np.zeros(n_values)
         self.held_t = -math.inf
 
@@ -51,10 +51,10 @@ class _Delay:
     def take(self, step: int) -> F64:
         """Return what is perceived at grid step ``step``."""
         slot = step % len(self.stamps)
-        if self.stamps[slot] >= self.held_t and self.stamps[slot] > -math.inf:
+        stamp, self.stamps[slot] = self.stamps[slot], -math.inf
+        if stamp >= self.held_t and stamp > -math.inf:
             self.held[:] = self.values[slot]
-            self.held_t = float(self.stamps[slot])
-        self.stamps[slot] = -math.inf
+            self.held_t = stamp
         return self.held
 
 
@@ -118,22 +118,22 @@ class User:
         """Return the velocity intended for the next 10 ms, (n_dims,), mm/s; borrowed."""
         self._rng.standard_normal(out=self._normal)
         seen, goal = self._cursor.take(self._step), self._goal.take(self._step)
-        radius, active, trial = goal[-3:]
+        radius, active, trial = goal[-3:].tolist()
         if trial != self._trial:
             self._trial = trial
             self._misaim = self.aim_noise_rad * self._normal[1]
-        believed = seen + self.forward_model * GRID_S * self._efference.sum(axis=0)
+        believed = seen + (self.forward_model * GRID_S) * np.add.reduce(self._efference)
         wanted = self._toward(goal[:-3] - believed, radius) if active else 0.0
         self._plan += self._follow * (wanted - self._plan)
         self._tremor *= self._decay
         self._tremor += math.sqrt(1.0 - self._decay**2) * self._normal[0]
-        self.intended[:] = self._plan + (self.noise * math.hypot(*self._plan)) * self._tremor
+        self.intended[:] = self._plan + (self.noise * math.hypot(*self._plan.tolist())) * self._tremor
         self._efference[self._step % len(self._efference)] = self.intended
         self._step += 1
         return self.intended
 
     def _toward(self, error: F64, radius: float) -> F64:
-        distance = math.hypot(*error)
+        distance = math.hypot(*error.tolist())
         beyond = distance - self.rest_fraction * radius
         if beyond <= 0.0:
             return np.zeros_like(error)
