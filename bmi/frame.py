@@ -6,6 +6,8 @@ Colours are Okabe and Ito's (2008), told apart with any colour vision; nothing i
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,9 +99,9 @@ def _speed(v: Telemetry, width: int) -> Text:
     known = both[np.isfinite(both)]
     top = max(50.0, float(known.max())) if known.size else 50.0
     bars = max(8, width - 9)
-    speed = float(np.linalg.norm(v.decoded))
+    speed = math.hypot(*v.decoded)
     out = Text("decoded ", no_wrap=True)
-    out.append(f"{speed:.0f} mm/s" if np.isfinite(speed) else "not finite", PINK)
+    out.append(f"{speed:.0f} mm/s" if speed < 1e6 else "not finite", PINK)
     out.append(f"   0–{top:.0f}", FAINT)
     out.append("\nintent  ").append(sparkline(v.decoded_speed, bars, top), PINK)
     out.append("\ncommand ").append(sparkline(v.command_speed, bars, top), SKY)
@@ -258,15 +260,14 @@ _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http:
 
 def export_svg(telemetry: Telemetry, path: Path, *, columns: int = 100, rows: int = 34) -> None:
     """Write the picture of ``telemetry`` to ``path`` as an SVG that needs no network."""
-    with Path("/dev/null").open("w") as nowhere:
-        console = Console(
-            record=True,
-            width=columns,
-            height=rows,
-            file=nowhere,
-            force_terminal=True,
-            color_system="truecolor",
-        )
-        console.print(render(telemetry))
+    console = Console(
+        record=True,
+        width=columns,
+        height=rows,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+    )
+    console.print(render(telemetry))
     svg = console.export_svg(title="bmi run", theme=_THEME, code_format=_SVG, unique_id="bmi")
     path.write_text(svg, encoding="utf-8")

@@ -186,6 +186,8 @@ def plot_reaches(steps: Steps, results: Sequence[TrialResult], path: Path, *, ti
 def plot_latency(steps: Steps, path: Path) -> None:
     """Draw how old samples were when the device had the command, and what of it was our own making."""
     figure, axes = _new_figure(8.0, 3.2, 2)
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     sent = steps[steps["command_seq"] >= 0]
     if not len(sent):
         raise ValueError("plot_latency: expected steps with commands, given none; is the recording empty?")
@@ -203,6 +205,9 @@ def plot_latency(steps: Steps, path: Path) -> None:
             ax.annotate(f"p{q:g}", (at, 1.0), xycoords=("data", "axes fraction"), fontsize=7, va="bottom")
         ax.set_xscale("log")
         ax.set_yscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel(f"{label}, {unit}")
         ax.set_ylabel("commands")
         ax.spines[["top", "right"]].set_visible(False)

@@ -238,8 +238,9 @@ class TelemetryReader:
         now.goal_radius, now.goal_active = float(last["goal_radius"]), bool(last["goal_active"])
         now.armed, now.stopped = bool(last["arm_word"]), bool(last["stop_word"])
         now.gate_state = GateState(int(last["gate_state"]))
-        asked = steps[(steps["goal_active"] != 0)]
-        for goal in np.unique(asked["goal"].round(3), axis=0):
+        asked = steps["goal"][steps["goal_active"] != 0].round(3) + 0.0  # -0.0 is 0.0
+        _, first = np.unique(asked, axis=0, return_index=True)
+        for goal in asked[np.sort(first)]:
             if len(self._targets) < 64:
                 self._targets.setdefault(tuple(goal.tolist()))
         now.targets = np.array(list(self._targets)).reshape(-1, now.position.size)
