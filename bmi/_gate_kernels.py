@@ -1,0 +1,301 @@
+"""Compiled core of the gate: the look-ahead limiter and the rules, one call a step.
+
+Layouts (see ``bmi.limits`` and ``bmi.gate``, which allocate them)
+    limits : (4 + n,)  speed, acceleration, jerk, longest hold; then the half widths of the workspace
+    motion : (2, n)    commanded velocity, acceleration it was reached with
+    work   : (6, n)    desired, position, measured velocity, out, and two rows of scratch
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+SPEED, ACCELERATION, JERK, HOLD, WALLS = 0, 1, 2, 3, 4
+DESIRED, POSITION, MEASURED, OUT, BRAKE, WISH = 0, 1, 2, 3, 4, 5
+BISECTIONS = 40
+REST = 1e-12  # mm/s: closer to rest than any limit can tell
+
+FLAG_SPEED, FLAG_ACCELERATION, FLAG_JERK, FLAG_WORKSPACE = 32, 64, 128, 256
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def approach(gap, dt, jerk):  # type: ignore[no-untyped-def]
+    """Largest acceleration for the coming ``dt`` that can be brought to zero before ``gap`` is used up."""
+    if gap == 0.0:
+        return 0.0
+    return 2.0 * gap / (dt + math.sqrt(dt * dt + 2.0 * abs(gap) / jerk))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def travel(v, a, limits):  # type: ignore[no-untyped-def]
+    """Farthest way in positive direction until rest: hardest braking, every command held longest."""
+    a_max, jerk, hold = limits[ACCELERATION], limits[JERK], limits[HOLD]
+    peak = v + 0.5 * a * abs(a) / jerk
+    if peak <= 0.0:
+        return 0.0 if v <= 0.0 else v * (hold + math.sqrt(2.0 * v / jerk) / 3.0)
+    way = 0.0
+    slope = 0.0
+    if a >= 0.0:  # still speeding up: first lose the acceleration
+        if v > 0.0:
+            tau = a / jerk
+            way = v * tau + jerk * tau**3 / 3.0
+        else:
+            way = peak * math.sqrt(2.0 * peak / jerk) * 2.0 / 3.0
+    else:
+        peak, slope = v, -a
+    steepest = math.sqrt(jerk * peak + 0.5 * slope * slope)
+    if steepest > a_max:
+        steepest = a_max
+    t1 = (steepest - slope) / jerk
+    way += t1 * (peak - t1 * (0.5 * slope + jerk * t1 / 6.0))
+    left = peak - t1 * (slope + 0.5 * jerk * t1)
+    last = 0.5 * steepest * steepest / jerk
+    if left > last:  # a stretch at full deceleration
+        way += 0.5 * (left * left - last * last) / steepest
+    t3 = steepest / jerk
+    return way + jerk * t3**3 / 6.0 + hold * peak
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def reserve(v, a, jerk):  # type: ignore[no-untyped-def]
+    """Largest speed an axis will reach while its acceleration is brought to zero."""
+    rising = max(a, 0.0)
+    falling = min(a, 0.0)
+    return max(v + 0.5 * rising * rising / jerk, -v + 0.5 * falling * falling / jerk)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def within_speed(share, dt, limits, motion, work):  # type: ignore[no-untyped-def]
+    """Whether the step ``share`` of the way from braking to the wish keeps the speed bound reachable."""
+    total = 0.0
+    for i in range(work.shape[1]):
+        a = work[BRAKE, i] + share * (work[WISH, i] - work[BRAKE, i])
+        total += reserve(motion[0, i] + a * dt, a, limits[JERK]) ** 2
+    return total <= limits[SPEED] * limits[SPEED]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def limit_axis(i, goal, dt, limits, motion, work):  # type: ignore[no-untyped-def]
+    """Fill BRAKE and WISH accelerations of one axis; the wish keeps inside the walls."""
+    a_max, jerk = limits[ACCELERATION], limits[JERK]
+    v, a = motion[0, i], motion[1, i]
+    low, high = max(a - jerk * dt, -a_max), min(a + jerk * dt, a_max)
+    brake = min(max(approach(-v, dt, jerk), low), high)
+    free = approach(goal - v, dt, jerk)
+    wish = min(max(free, low), high)
+    flags = 0
+    if wish != free:
+        flags = FLAG_ACCELERATION if abs(wish) >= a_max else FLAG_JERK
+    side = 1.0 if wish > brake else -1.0
+    room = max(limits[WALLS + i] - side * work[POSITION, i], 0.0)
+    if wish != brake and travel(side * (v + wish * dt), side * wish, limits) > room:
+        flags |= FLAG_WORKSPACE
+        safe = brake
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (safe + wish)
+            if travel(side * (v + middle * dt), side * middle, limits) > room:
+                wish = middle
+            else:
+                safe = middle
+        wish = safe
+    work[BRAKE, i] = brake
+    work[WISH, i] = wish
+    return flags
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def limit_motion(dt, limits, motion, work):  # type: ignore[no-untyped-def]
+    """Move ``motion`` toward ``work[DESIRED]`` over ``dt`` inside every limit; return which acted."""
+    n = work.shape[1]
+    flags = 0
+    square = 0.0
+    for i in range(n):
+        square += work[DESIRED, i] ** 2
+    scale = 1.0
+    if square > limits[SPEED] ** 2:
+        scale = limits[SPEED] / math.sqrt(square)
+        flags |= FLAG_SPEED
+    for i in range(n):
+        flags |= limit_axis(i, scale * work[DESIRED, i], dt, limits, motion, work)
+    share = 1.0
+    if not within_speed(1.0, dt, limits, motion, work):
+        flags |= FLAG_SPEED
+        share, too_much = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (share + too_much)
+            if within_speed(middle, dt, limits, motion, work):
+                share = middle
+            else:
+                too_much = middle
+    for i in range(n):
+        a = work[BRAKE, i] + share * (work[WISH, i] - work[BRAKE, i])
+        motion[1, i] = a
+        motion[0, i] += a * dt
+        if work[DESIRED, i] == 0.0 and abs(motion[0, i]) < REST:
+            motion[0, i] = 0.0
+            motion[1, i] = 0.0
+        work[OUT, i] = motion[0, i]
+    return flags
+
+
+HAS_INTENT, ABSTAINS, ARM, STOP, MALFORMED = 1, 2, 4, 8, 16
+BASIS_T, BASIS_ARRIVAL, NEWEST_T, NEWEST_ARRIVAL = 0, 1, 2, 3
+MAX_AGE, TOLERANCE, DEADMAN, DISARM, WATCHDOG, REPEAT, PERIOD, NEUTRAL_SPEED, AUTO, HARDWARE = range(10)
+T_ISSUED, T_HEARD, MOTION = 0, 1, 2
+STATE, SEQ, ARM_WAS, AWAITS_NEUTRAL = 0, 1, 2, 3
+DISARMED, NEUTRAL, ACTIVE, TRIPPED, STOPPED = 0, 1, 2, 3, 4
+F_STALE, F_SILENT, F_FUTURE, F_NOT_FINITE, F_ABSTAINED = 1, 2, 4, 8, 16
+F_DEADMAN, F_STOP, F_NOT_ARMED = 512, 1024, 2048
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def judge(bits, now, stamps, rules, work):  # type: ignore[no-untyped-def]
+    """Return the flags of what is wrong with the samples and the intent; a NaN stamp is an old one."""
+    flags = 0
+    for k in range(4):
+        if not now - stamps[k] <= rules[MAX_AGE]:
+            flags |= F_STALE
+    if not now - stamps[NEWEST_ARRIVAL] <= rules[WATCHDOG]:
+        flags |= F_SILENT
+    if max(stamps[BASIS_T], stamps[NEWEST_T]) - now > rules[TOLERANCE]:
+        flags |= F_FUTURE
+    finite = not bits & MALFORMED
+    for i in range(work.shape[1]):
+        finite = finite and math.isfinite(work[POSITION, i])
+        if bits & HAS_INTENT:
+            finite = finite and math.isfinite(work[DESIRED, i])
+    if not finite:
+        flags |= F_NOT_FINITE
+    if bits & HAS_INTENT and bits & ABSTAINS:
+        flags |= F_ABSTAINED
+    return flags
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def arming(bits, flags, rules, counts):  # type: ignore[no-untyped-def]
+    """Return the state after STOP, trips and the arm word."""
+    state = counts[STATE]
+    arm = bits & ARM != 0
+    edge = arm and counts[ARM_WAS] == 0
+    counts[ARM_WAS] = 1 if arm else 0
+    if bits & STOP:
+        return STOPPED
+    if flags & F_FUTURE:
+        return STOPPED if state == STOPPED else TRIPPED
+    heard = bits & HAS_INTENT and not flags & (F_STALE | F_SILENT | F_NOT_FINITE)
+    by_itself = state == DISARMED and arm and heard and rules[AUTO]
+    if by_itself or (edge and state in (DISARMED, TRIPPED, STOPPED)):
+        counts[AWAITS_NEUTRAL] = 1 if rules[HARDWARE] else 0
+        return NEUTRAL
+    if not arm and state in (NEUTRAL, ACTIVE):
+        return DISARMED
+    return state
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rebase(elapsed, rules, limits, motion, work):  # type: ignore[no-untyped-def]
+    """Return the step's length; after a silence in which the device let go, start from what it does."""
+    if elapsed < 0.0:
+        return 0.0
+    if elapsed <= limits[HOLD]:
+        return elapsed
+    square = 0.0
+    for i in range(work.shape[1]):
+        v = work[MEASURED, i]
+        motion[0, i] = v if math.isfinite(v) else 0.0
+        motion[1, i] = 0.0
+        square += motion[0, i] ** 2
+    if square > limits[SPEED] ** 2:
+        for i in range(work.shape[1]):
+            motion[0, i] *= limits[SPEED] / math.sqrt(square)
+    return rules[PERIOD]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: ignore[no-untyped-def]
+    """One step of the gate: ``seq << 24 | state << 16 | flags`` of the command in ``work[OUT]``, or -1."""
+    n = work.shape[1]
+    motion = memory[MOTION:].reshape(2, n)
+    before = counts[STATE]
+    flags = judge(bits, now, stamps, rules, work)
+    state = arming(bits, flags, rules, counts)
+    bad = flags & (F_STALE | F_SILENT | F_FUTURE | F_NOT_FINITE)
+    heard = bits & HAS_INTENT and not bad
+    armed = state in (NEUTRAL, ACTIVE)
+    if heard or (armed and before not in (NEUTRAL, ACTIVE)):
+        memory[T_HEARD] = now
+    idle = now - memory[T_HEARD]
+    if armed and idle >= rules[DISARM]:
+        state, armed = DISARMED, False
+    if armed and idle >= rules[DEADMAN]:
+        flags |= F_DEADMAN
+    if heard:
+        speed = 0.0
+        for i in range(n):
+            if flags & F_ABSTAINED:
+                work[DESIRED, i] = 0.0
+            speed += work[DESIRED, i] ** 2
+        if armed and counts[AWAITS_NEUTRAL] and speed <= rules[NEUTRAL_SPEED] ** 2:
+            counts[AWAITS_NEUTRAL] = 0
+    passes = armed and heard and not counts[AWAITS_NEUTRAL] and not flags & F_ABSTAINED
+    rule = flags & (F_STALE | F_SILENT | F_NOT_FINITE | F_DEADMAN)
+    if armed and (heard or rule):
+        state = ACTIVE if passes else NEUTRAL
+    counts[STATE] = state
+
+    moving = False
+    for i in range(n):
+        moving = moving or motion[0, i] != 0.0
+    rests = state in (TRIPPED, STOPPED) or (armed and rule) or (state == DISARMED and moving)
+    changed = state != before and state != ACTIVE
+    if not (bits & HAS_INTENT or changed or (rests and now - memory[T_ISSUED] >= rules[REPEAT])):
+        return -1
+    if state == STOPPED:
+        flags |= F_STOP
+        for i in range(2 * n):
+            memory[MOTION + i] = 0.0
+        for i in range(n):
+            work[OUT, i] = 0.0
+    else:
+        if not armed or counts[AWAITS_NEUTRAL]:
+            flags |= F_NOT_ARMED
+        if not passes:
+            for i in range(n):
+                work[DESIRED, i] = 0.0
+        dt = rebase(now - memory[T_ISSUED], rules, limits, motion, work)
+        flags |= limit_motion(dt, limits, motion, work)
+    memory[T_ISSUED] = now
+    seq = counts[SEQ]
+    counts[SEQ] = seq + 1
+    return seq << 24 | state << 16 | flags
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def toward(goal, position, radius, gain, speed, out):  # type: ignore[no-untyped-def]
+    """Velocity straight to the goal, ``gain`` times the distance, at most ``speed``; zero inside ``radius``."""
+    square = 0.0
+    for i in range(out.shape[0]):
+        out[i] = goal[i] - position[i]
+        square += out[i] * out[i]
+    far = math.sqrt(square)
+    factor = gain
+    if not far > radius:
+        factor = 0.0
+    elif gain * far > speed:
+        factor = speed / far
+    for i in range(out.shape[0]):
+        out[i] *= factor
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix(decoded, ideal, assist, out):  # type: ignore[no-untyped-def]
+    """``(1 - assist) * decoded + assist * ideal``, exact at both ends."""
+    for i in range(out.shape[0]):
+        if assist <= 0.0:
+            out[i] = decoded[i]
+        elif assist >= 1.0:
+            out[i] = ideal[i]
+        else:
+            out[i] = (1.0 - assist) * decoded[i] + assist * ideal[i]
