@@ -274,7 +274,7 @@ def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def toward(goal, position, radius, gain, speed, out):  # type: ignore[no-untyped-def]
-    """Velocity straight to the goal, ``gain`` times the distance, at most ``speed``; zero inside ``radius``."""
+    """Velocity straight to the goal: ``gain`` times the distance, at most ``speed``, 0 inside ``radius``."""
     square = 0.0
     for i in range(out.shape[0]):
         out[i] = goal[i] - position[i]

@@ -6,64 +6,71 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt
 
-from bmi.errors import ContractError
-from bmi.signals import F64, Goal
+from bmi.signals import F64
 
 
 @dataclass(kw_only=True, eq=False)
 class GoalDirected:
     """The intention of someone who wants to reach the goal and stay there.
 
-    .. math:: v = \\begin{cases} 0 & |g - p| \\le f r \\text{ or no goal} \\\\
-              \\min(k |g - p|, s) \\, (g - p) / |g - p| & \\text{else}\\end{cases}
+    With the goal at *g* and the effector at *p*, *d = |g - p|*,
 
-    Learners fit decoders to it as the label ("innate" intention: straight at the target, and rest inside it;
-    Gilja et al., *Nat. Neurosci.* 15:1752, 2012), and ``blend`` assists with it.
+    .. math:: v = \\min(k d, s) \\, (g - p) / d, \\quad v = 0 \\text{ if } d \\le r \\text{ or nothing is asked.}
+
+    Learners fit decoders to it as the label (straight at the target, rest inside it; Gilja et al., *Nat.
+    Neurosci.* 15:1752, 2012), and ``blend`` assists with it.
     """
 
     speed_mm_s: Annotated[float, Gt(0)] = 150.0
     """Largest speed *s*."""
     gain_1_s: Annotated[float, Gt(0)] = 4.0
     """Speed per distance *k*; near the goal the intention slows down."""
-    hold_fraction: Annotated[float, Ge(0), Le(1)] = 1.0
-    """Share *f* of the target's radius in which rest is intended."""
+    rest_mm: Annotated[float, Ge(0)] = 8.0
+    """Distance *r* to the centre of the goal within which rest is intended; inside the target's radius."""
 
     def bind(self, n_dims: int) -> None:
         """Allocate for ``n_dims`` dimensions and compile."""
         from bmi import _gate_kernels as kernels
 
-        self._kernel = kernels.toward
-        self._out: F64 = np.zeros(n_dims)
-        self._kernel(self._out.copy(), self._out.copy(), 0.0, 1.0, 1.0, self._out)
+        self._toward, self._mix = kernels.toward, kernels.mix
+        self._ideal: F64 = np.zeros(n_dims)
+        self.blend(np.zeros(n_dims), np.zeros(n_dims), np.zeros(n_dims), 0.5, np.zeros(n_dims))
+        self._ideal[:] = 0.0
 
-    def step(self, goal: Goal, position: F64) -> F64:
-        """Return the intended velocity (n_dims,), mm/s, at ``position`` (n_dims,), mm. Borrowed.
+    def intention(self, goal: F64 | None, position: F64, out: F64) -> F64:
+        """Write the intended velocity, mm/s, into ``out`` and return it.
 
-        *Realtime*: every step of the live lane, 1 µs, no allocation.
+        Parameters
+        ----------
+        goal : (n_dims,) float64 or None
+            Centre of the target, mm; None while nothing is asked.
+        position : (n_dims,) float64
+            Where the effector is, mm.
+        out : (n_dims,) float64
+            Takes the result.
         """
-        if not goal.active:
-            self._out[:] = 0.0
-            return self._out
-        near = self.hold_fraction * goal.radius
-        self._kernel(goal.position, position, near, self.gain_1_s, self.speed_mm_s, self._out)
-        return self._out
+        if goal is None:
+            out[:] = 0.0
+        else:
+            self._toward(goal, position, self.rest_mm, self.gain_1_s, self.speed_mm_s, out)
+        return out
+
+    def blend(self, decoded: F64, goal: F64 | None, position: F64, assist: float, out: F64) -> F64:
+        """Write ``(1 - assist) decoded + assist intention`` into ``out`` and return it.
+
+        Exact at both ends: with ``assist`` 1 a NaN in ``decoded`` does no harm, with 0 the decoder is alone.
+
+        *Realtime*: every intent of an assisted block, about 1.5 µs, allocates nothing.
+        """
+        self._mix(decoded, self.intention(goal, position, self._ideal), assist, out)
+        return out
 
 
 def blend(decoded: F64, ideal: F64, assist: float, out: F64) -> F64:
-    """Write ``(1 - assist) decoded + assist ideal`` into ``out`` and return it.
-
-    At 0 and 1 the result is exactly one of them: a NaN in a decoder that is fully assisted does no harm.
-
-    Raises
-    ------
-    ContractError
-        If ``assist`` is not in [0, 1].
-    """
+    """Write ``(1 - assist) decoded + assist ideal``, all (n_dims,), into ``out`` and return it."""
     from bmi import _gate_kernels as kernels
 
-    if not 0.0 <= assist <= 1.0:
-        raise ContractError(f"assist: expected a share in [0, 1], given {assist!r}")
     kernels.mix(decoded, ideal, assist, out)
     return out

@@ -223,9 +223,9 @@ class Gate:
         return command
 
     @property
-    def gate_state(self) -> GateState:
-        """What the gate lets through right now."""
-        return GateState(int(self._counts[0]))
+    def status(self) -> int:
+        """What the gate lets through right now, a GateState."""
+        return int(self._counts[0])
 
     def state(self) -> State:
         """Return what ``step`` depends on: times and motion; state, seq, last arm word, awaits neutral."""

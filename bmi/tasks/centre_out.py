@@ -23,7 +23,7 @@ _ROUNDING_S = 1e-6  # so that 15 steps of 20 ms are 0.3 s
 class CentreOut:
     """The centre-out task (Georgopoulos et al., *J. Neurosci.* 2:1527, 1982).
 
-    Targets lie evenly on a circle in the first two dimensions (for one dimension: left and right). Each
+    Targets lie evenly on a circle in the first two dimensions (in one dimension: right, left, right ...). Each
     appears once in a shuffled block. A target is acquired when the effector stays within ``radius_mm`` for
     ``hold_s``; it is lost when the hold has not begun ``timeout_s`` after it appeared (a hold in progress may
     finish). Between targets nothing is asked for ``inter_trial_s``.
@@ -73,12 +73,11 @@ class CentreOut:
 
     def bind(self, n_dims: int, rng: np.random.Generator) -> None:
         """Place the targets in ``n_dims`` dimensions; one draw from ``rng`` fixes their order."""
-        if n_dims == 1 and self.targets != 2:
-            raise ContractError(f"centre-out: one dimension holds 2 targets, not {self.targets}")
         self._n = n_dims
         self._seed = int(rng.integers(1 << 63))
         self._places = np.zeros((self.targets + 1, n_dims))  # the last row is the centre
-        angle = 2 * np.pi * np.arange(self.targets) / self.targets
+        turns = np.arange(self.targets) / (self.targets if n_dims > 1 else 2)
+        angle = 2 * np.pi * turns
         self._places[:-1, 0] = self.distance_mm * np.cos(angle)
         if n_dims > 1:
             self._places[:-1, 1] = self.distance_mm * np.sin(angle)
