@@ -48,6 +48,7 @@ class View:
         utf = self.console.encoding.lower().replace("-", "").startswith("utf")
         self.live = self.console.is_terminal and utf and not self.console.is_dumb_terminal
         self.interval_s = 1.0 / fps if self.live else line_every_s
+        self.n_drawn = 0
         self._next = 0.0
         self._live: Live | None = None
         wanted = {"q": on_quit, " ": on_stop, "a": on_arm}
@@ -70,14 +71,14 @@ class View:
             self._live = None
             self._keys.__exit__(kind, error, trace)
 
-    def show(self, telemetry: Telemetry) -> bool:
-        """Draw ``telemetry`` if it is time to; return whether it was drawn."""
+    def show(self, telemetry: Telemetry) -> None:
+        """Draw ``telemetry`` if it is time to, else return at once."""
         now = time.monotonic()
         if now < self._next:
-            return False
+            return
+        self.n_drawn += 1
         self._next = now + self.interval_s
         if self._live is not None:
             self._live.update(render(telemetry), refresh=True)
         else:
             self.console.print(one_line(telemetry), highlight=False, markup=False, soft_wrap=True)
-        return True
