@@ -130,7 +130,7 @@ def full_offer(offer: Offer, timeout_s: float) -> Offer | None:
 def find(wanted: Mapping[str, str], timeout_s: float, minimum: int = 1) -> list[Offer]:
     """Return the streams that match every word of ``wanted`` that is not empty.
 
-    Keys are fields of a StreamInfo (``name``, ``type``, ``source_id``). Returns as soon as ``minimum`` are there.
+    Keys are fields of a StreamInfo (``name``, ``type``, ``source_id``). Returns once ``minimum`` are there.
     """
     query = " and ".join(f"{key}={_quoted(value)}" for key, value in wanted.items() if value)
     return [to_offer(i) for i in pylsl.resolve_bypred(query, minimum, timeout_s)]

@@ -16,7 +16,7 @@ from bmi.clock import LSLClock
 from bmi.errors import ContractError, StreamChanged, StreamLost, StreamNotFound
 from bmi.lsl import _clib
 from bmi.lsl import _ingest_kernels as k
-from bmi.lsl.info import Offer, canonical_unit, discover_offers, find, to_offer
+from bmi.lsl.info import Offer, canonical_unit, discover_offers, find, full_offer, to_offer
 from bmi.lsl.watch import Watch
 from bmi.signals import Chunk, StreamSpec
 
@@ -152,6 +152,7 @@ class LSLSource:
         offers = find(wanted, _RIVALS_S, minimum=len(offers) + 1) or offers
         newest = max(offers, key=lambda o: o.created_at)
         if len(offers) > 1:
+            offers = [full_offer(o, 1.0) or o for o in offers]
             if len({str(o) for o in offers}) > 1:
                 seen = "".join(f"\n  {o}" for o in offers)
                 raise StreamNotFound(

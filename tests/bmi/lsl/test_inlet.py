@@ -1,0 +1,348 @@
+"""What was sent arrives: in order, whole, counted; and what changed is named."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import numpy as np
+import pylsl
+import pytest
+from reference_lsl import Receiver, holes_from_stamps
+
+from bmi.errors import ContractError, StreamChanged, StreamLost, StreamNotFound
+from bmi.lsl import _ingest_kernels as k
+from bmi.lsl.inlet import LSLSource
+from bmi.lsl.outlet import Outlet
+from bmi.signals import SEQ_MODULO
+from bmi.testing.sources import check_source
+
+
+def drained(source, timeout_s=0.3):
+    """Read until nothing comes; return copies, since chunks are borrowed."""
+    out = []
+    while (c := source.read(timeout_s)) is not None:
+        out.append((c.seq, c.n_lost_before, c.data.copy(), c.t.copy(), c.t_arrival))
+    return out
+
+
+def read_for(source, seconds, timeout_s=0.02):
+    """Read as the live thread does, and return how many samples came."""
+    n, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        if (c := source.read(timeout_s)) is not None:
+            n += len(c)
+    return n
+
+
+# ---------------------------------------------------------------------- the kernel against its twin
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_become_chunks_as_the_twin_says(seed):
+    rng = np.random.default_rng(seed)
+    numbers = np.arange(400) + rng.integers(SEQ_MODULO)  # some seeds wrap
+    numbers = numbers[rng.random(400) > 0.1] % SEQ_MODULO
+    if seed % 2:
+        numbers = np.concatenate([numbers, 7 + np.arange(50)])  # the sender restarted
+        numbers[:-50] = np.maximum(numbers[:-50], 1000)
+    numbers = numbers.astype(np.float32)
+    rows = np.column_stack([rng.normal(size=(len(numbers), 3)), numbers]).astype(np.float32)
+    twin = Receiver()
+    cap = 16
+    raw, stamps = np.zeros((cap, 4), np.float32), np.zeros(cap)
+    out, t_out = np.zeros((cap, 3), np.float32), np.zeros(cap)
+    ints, floats = np.zeros(k.N_INTS, np.int64), np.array([0.5, np.nan, 0.0, 4.0])
+    ints[[k.EXPECTED, k.PUSH]] = -1, cap
+    got, start = [], 0
+    while start < len(rows):
+        n = int(rng.integers(1, cap + 1))
+        piece = rows[start : start + n]
+        twin.take(piece)
+        raw[: len(piece)], stamps[: len(piece)] = piece, start + np.arange(len(piece))
+        ints[k.ROW], ints[k.END] = 0, len(piece)
+        more = 1
+        while more:
+            m, seq, lost, more, _ = k.ingest(raw, stamps, ints, floats, out, t_out)
+            got.append((seq, lost, out[:m].copy()))
+            np.testing.assert_array_equal(t_out[:m], stamps[ints[k.ROW] - m : ints[k.ROW]] + 0.5)
+        start += n
+    assert [g[:2] for g in got] == [c[:2] for c in twin.chunks]
+    for (_, _, a), (_, _, b) in zip(got, twin.chunks, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert ints[k.N_LOST] == twin.n_lost
+
+
+def test_without_numbers_a_hole_is_what_regular_stamps_leave_out():
+    rng = np.random.default_rng(3)
+    t = np.arange(300) / 1000 + rng.uniform(-4e-4, 4e-4, 300)
+    t = np.delete(t, np.r_[50:120, 200:203])  # 70 missing; and 3, which jitter hides
+    raw, out, t_out = np.zeros((len(t), 2), np.float32), np.zeros((len(t), 2), np.float32), np.zeros(len(t))
+    ints, floats = np.zeros(k.N_INTS, np.int64), np.array([0.0, np.nan, 1000.0, 20.0])
+    ints[[k.EXPECTED, k.PUSH, k.END]] = -1, 1, len(t)
+    first = k.ingest(raw, t, ints, floats, out, t_out)
+    second = k.ingest(raw, t, ints, floats, out, t_out)
+    assert holes_from_stamps(t, 1000.0, 20.0) == [(50, 70)]
+    assert first[:4] == (50, 0, 0, 1)
+    assert second[:4] == (len(t) - 50, 120, 70, 0)
+
+
+def test_values_that_are_not_finite_pass_and_are_counted(make_spec, name):
+    x = np.array([[1.0, np.nan, np.inf, -np.inf]], np.float32)
+    with Outlet(make_spec()) as out, LSLSource(name=name) as source:
+        out.push(x, 1.0)
+        ((_, _, data, _, _),) = drained(source)
+        assert source.n_nan == 3
+    np.testing.assert_array_equal(data, x)
+
+
+# ---------------------------------------------------------------------- the way there
+@pytest.mark.parametrize(("push", "sync"), [(1, True), (7, True), (30, False)])
+def test_a_round_trip_is_bit_exact_one_push_per_chunk(make_spec, name, rng, push, sync):
+    x = rng.normal(size=(20, push, 4)).astype(np.float32)
+    with Outlet(make_spec(), push, sync) as out, LSLSource(name=name) as source:
+        for i in range(20):
+            out.push(x[i], 1000.0 + i)
+        chunks = drained(source)
+    assert [c[0] for c in chunks] == list(range(0, 20 * push, push))
+    assert all(c[1] == 0 for c in chunks)
+    np.testing.assert_array_equal(np.stack([c[2] for c in chunks]), x)
+    t = np.concatenate([c[3] for c in chunks]) - source.clock_offset
+    np.testing.assert_allclose(t.reshape(20, push)[:, -1], 1000.0 + np.arange(20), atol=1e-9)
+    assert source.n_read == 20 * push
+    assert source.n_lost == 0
+
+
+def test_it_keeps_the_contract_of_a_source(sender, name):
+    sender(n_channels=6, push=5)
+    check_source(LSLSource(name=name), n_chunks=50)
+
+
+def test_arrival_and_stamp_are_on_one_clock(sender, name):
+    sender(push=5)
+    with LSLSource(name=name) as source:
+        ages = [a - t[-1] for _, _, _, t, a in (drained_one(source) for _ in range(100))]
+    assert min(ages) > -0.001
+    assert np.median(ages) < 0.02
+    assert abs(source.clock_offset) < 0.001
+
+
+def drained_one(source):
+    c = source.read(1.0)
+    assert c is not None
+    return c.seq, c.n_lost_before, c.data.copy(), c.t.copy(), c.t_arrival
+
+
+def test_pushes_stay_whole_when_a_read_gives_up_in_between(make_spec, name):
+    """A push cut by the timeout is completed by the next read; afterwards reads are in step again."""
+    with Outlet(make_spec(), 1, True) as out, LSLSource(name=name, samples_per_pull=4) as source:
+        for i in range(6):
+            out.push(np.full((1, 4), i, np.float32), float(i))
+        lengths = [len(source.read(0.2)), len(source.read(0.2))]
+        for i in range(6, 12):
+            out.push(np.full((1, 4), i, np.float32), float(i))
+        lengths += [len(c[2]) for c in drained(source)]
+    assert lengths == [4, 2, 2, 4]
+
+
+def test_other_formats_and_strangers_are_read_with_estimated_loss(name):
+    info = pylsl.StreamInfo(name, "EEG", 3, 500.0, "int16", "amp-" + name)
+    out = pylsl.StreamOutlet(info)
+    with LSLSource(name=name, unit="µV") as source:
+        assert source.loss_is_estimate
+        assert not source.spec.has_seq
+        assert source.spec.unit == "µV"  # declared by the recipe, since the stream does not say
+        for i in range(10):
+            out.push_sample([i, -i, 1], 10.0 + i / 500)
+        out.push_sample([0, 0, 0], 10.0 + 9 / 500 + 0.202)
+        chunks = drained(source)
+    assert sum(len(c[2]) for c in chunks) == 11
+    assert [c[1] for c in chunks if c[1]] == [100]
+    assert chunks[-1][0] == 110
+    assert chunks[0][2][0].tolist() == [0, 0, 1]
+    assert all(len(c[2]) <= source.spec.max_samples for c in chunks)
+
+
+def test_several_streams_do_not_mix(make_spec, name):
+    names = [f"{name}-{i}" for i in range(3)]
+    outlets = [Outlet(make_spec(name=n, n_channels=i + 1), 2) for i, n in enumerate(names)]
+    sources = [LSLSource(name=n) for n in names]
+    for s in sources:
+        s.open()
+    for i, o in enumerate(outlets):
+        o.push(np.full((2, i + 1), i, np.float32), 1.0)
+    for i, s in enumerate(sources):
+        ((_, _, data, _, _),) = drained(s)
+        assert data.shape == (2, i + 1)
+        assert (data == i).all()
+        s.close()
+        outlets[i].close()
+
+
+# ---------------------------------------------------------------------- losses
+def test_what_a_stalled_reader_loses_is_counted_exactly(make_spec, name):
+    """In = out + lost, although liblsl itself drops the oldest without a word."""
+    n = 3000
+    with (
+        Outlet(make_spec(rate_hz=1000.0), 10, False) as out,
+        LSLSource(name=name, max_backlog_s=0.5) as source,
+    ):
+        out.push(np.zeros((10, 4), np.float32), 0.0)
+        assert len(source.read(1.0)) == 10  # what was lost before the first sample seen cannot be known
+        for i in range(10, n, 10):
+            out.push(np.full((10, 4), i, np.float32), i / 1000)
+        time.sleep(0.5)
+        chunks = drained(source)
+        assert source.n_read + source.n_lost == n
+        assert source.n_lost == sum(c[1] for c in chunks) > 2000
+        out.push(np.zeros((10, 4), np.float32), 4.0)
+        ((seq, lost, data, _, _),) = drained(source)
+    assert (seq, lost, len(data)) == (n, 0, 10)
+    ends = [c[0] + len(c[2]) for c in chunks]
+    assert [c[0] - c[1] for c in chunks[1:]] == ends[:-1]
+
+
+# ---------------------------------------------------------------------- opening
+def test_not_found_lists_what_was_found(make_spec, name):
+    with Outlet(make_spec(source_id="amp-7")), pytest.raises(StreamNotFound) as error:
+        LSLSource(type="spikes", resolve_timeout_s=0.3).open()
+    text = str(error.value)
+    for word in (
+        "type 'spikes'",
+        f"name '{name}'",
+        "amp-7",
+        "4 channels",
+        "1000 Hz",
+        "µV",
+        "float32",
+        " on ",
+    ):
+        assert word in text
+
+
+def test_a_unit_mismatch_names_both(make_spec, name):
+    with (
+        Outlet(make_spec()),
+        pytest.raises(ContractError, match=r"counts on unit 'mV', the stream declares 'µV'"),
+    ):
+        LSLSource(name=name, unit="mV").open()
+
+
+def test_channels_and_rate_are_compared_with_the_recipe(make_spec, name):
+    with Outlet(make_spec()):
+        with pytest.raises(ContractError, match="counts on 8 channels, the stream has 4"):
+            LSLSource(name=name, n_channels=8).open()
+        with pytest.raises(ContractError, match="counts on 500 Hz, the stream declares 1000 Hz"):
+            LSLSource(name=name, rate_hz=500.0).open()
+        LSLSource(name=name, unit="uV", n_channels=4, rate_hz=1000.0).open()
+
+
+def test_two_different_streams_of_one_description_are_refused_with_the_list(make_spec, name):
+    with Outlet(make_spec(source_id="left")), Outlet(make_spec(source_id="right", n_channels=9)):
+        with pytest.raises(StreamNotFound, match=r"2 LSL streams(.|\n)*say which(.|\n)*9 channels"):
+            LSLSource(name=name).open()
+        with LSLSource(name=name, source_id="right") as source:
+            assert source.spec.n_channels == 9
+
+
+def test_two_equal_streams_are_taken_with_a_warning(make_spec, name, caplog):
+    with Outlet(make_spec(), 1) as old, Outlet(make_spec(), 1) as new, LSLSource(name=name) as source:
+        assert "2 identical streams, taking the newest" in caplog.text
+        old.push(np.zeros((1, 4), np.float32), 1.0)
+        new.push(np.ones((1, 4), np.float32), 1.0)
+        ((_, _, data, _, _),) = drained(source)
+    assert data[0, 0] == 1.0
+
+
+def test_a_source_that_looks_for_nothing_and_one_not_open_say_so():
+    with pytest.raises(ContractError, match="needs a name, a type or a source_id"):
+        LSLSource().open()
+    with pytest.raises(ContractError, match="call open"):
+        _ = LSLSource(name="x").spec
+
+
+def test_strings_are_no_samples(name):
+    out = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0.0, "string", name))
+    with pytest.raises(ContractError, match="carries strings"):
+        LSLSource(name=name).open()
+    del out
+
+
+# ---------------------------------------------------------------------- senders that fail
+def test_a_killed_sender_that_restarts_is_followed_and_the_hole_is_counted(sender, name):
+    first = sender()
+    with LSLSource(name=name) as source:
+        before = read_for(source, 0.3)
+        assert before > 200
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        read_for(source, 0.3)
+        assert source.silence_s > 0.2
+        sender()
+        t_end = time.monotonic() + 5.0
+        while (chunk := source.read(0.02)) is None and time.monotonic() < t_end:
+            pass
+        assert chunk is not None
+        # The new sender fills its data with the number of the sample: that many came before this one.
+        assert chunk.n_lost_before == chunk.data[0, 0] > 0
+        assert chunk.seq == source.n_read - len(chunk) + source.n_lost
+        lengths = {len(source.read(1.0)) for _ in range(40)}
+        assert lengths == {5}  # in step with the new sender's pushes
+        assert source.n_reconnects == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_channels": 6}, "channels was 5, is now 7"),
+        ({"rate_hz": 500}, "rate_hz was 1000, is now 500"),
+        ({"unit": "mV"}, "unit was 'µV', is now 'mV'"),
+    ],
+)
+def test_a_sender_that_comes_back_otherwise_is_named_within_two_seconds(sender, name, change, words):
+    first = sender()
+    with LSLSource(name=name) as source:
+        assert read_for(source, 0.2) > 100
+        first.kill()
+        first.wait()
+        read_for(source, 0.2)
+        sender(**change)
+        t_up, n_read = time.monotonic(), source.n_read
+        with pytest.raises(StreamChanged, match=words):
+            read_for(source, 5.0)
+        assert time.monotonic() - t_up < 2.0
+        assert source.n_read == n_read, "data of a sender that was not verified was handed out"
+
+
+def test_a_paused_sender_is_silence_not_a_change(sender, name):
+    process = sender()
+    with LSLSource(name=name, max_backlog_s=5.0) as source:
+        assert read_for(source, 0.2) > 100
+        process.send_signal(signal.SIGSTOP)
+        read_for(source, 0.8)
+        assert source.silence_s > 0.5
+        process.send_signal(signal.SIGCONT)
+        assert read_for(source, 1.0) > 500
+        assert source.silence_s < 0.1
+        assert (source.n_reconnects, source.n_lost) == (0, 0)
+
+
+def test_a_sender_without_source_id_is_lost_when_it_goes(name):
+    out = pylsl.StreamOutlet(pylsl.StreamInfo(name, "x", 2, 100.0, "float32", ""))
+    with LSLSource(name=name) as source:
+        out.push_sample([1.0, 2.0])
+        assert source.read(1.0) is not None
+        del out
+        with pytest.raises(StreamLost, match="without a source_id"):
+            read_for(source, 3.0)
+
+
+def test_closing_twice_is_closing_once_and_it_opens_again(make_spec, name):
+    with Outlet(make_spec()) as out:
+        source = LSLSource(name=name)
+        source.close()
+        for i in range(2):
+            source.open()
+            out.push(np.full((1, 4), i, np.float32), 1.0)
+            ((seq, lost, data, _, _),) = drained(source)
+            assert (seq, lost, data[0, 0]) == (0, 0, i)
+            source.close()
+            source.close()
