@@ -105,6 +105,7 @@ class Control:
         if len(mapped) != _PAGE or int.from_bytes(mapped[:8], "little") != MAGIC:
             raise RecordingError(f"{path}: not a control page of {_PAGE} bytes")
         self._words = memoryview(mapped).cast("q")
+        self._slots: dict[str, int] = {}
 
     @classmethod
     def create(cls, path: Path | str) -> Control:
@@ -187,9 +188,12 @@ class Control:
         self._words[_RING_INDEX + slot] = index
 
     def _slot(self, ring: str) -> int | None:
+        if ring in self._slots:
+            return self._slots[ring]
         key, words = _key(ring), self._words
         for slot in range(MAX_RINGS):
             if words[_RING_KEY + slot] == key:
+                self._slots[ring] = slot
                 return slot
             if not words[_RING_KEY + slot]:
                 return None
