@@ -31,6 +31,9 @@ COUNTERS = (
 WORDS = ("armed", "stopped")
 """Names `TelemetryReader.update` looks up in ``counters``; `WORDS` are control words. Each may be absent."""
 
+_ROUTINE = ("trial.", "centre.", "target.", "block.")
+"""Events the view shows in other ways."""
+
 Steps = npt.NDArray[np.void]
 
 
@@ -187,7 +190,7 @@ class TelemetryReader:
             Control words and counters by the names in `COUNTERS`; they win over what the records add up
             to, because a slow reader does not see every record.
         events
-            New events; ``trial.end`` with its ``success`` is counted, the newest other kind is shown.
+            New events; ``trial.end`` with its ``outcome`` is counted, the newest other kind is shown.
         """
         if len(steps):
             self._count(steps)
@@ -293,11 +296,11 @@ class TelemetryReader:
     def _hear(self, event: Event) -> None:
         now = self._now
         if event.kind == "trial.end":
-            won = int(bool(event.data.get("success")))
+            won = int(event.data.get("outcome") == "success")
             now.trials += 1
             now.successes += won
             if event.t >= self._t_block:  # else it still belongs to the block before
                 now.block_trials += 1
                 now.block_successes += won
-        if not event.kind.startswith("trial."):
+        if not event.kind.startswith(_ROUTINE):
             now.last_event = event.kind

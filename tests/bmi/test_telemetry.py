@@ -141,7 +141,7 @@ def test_trials_are_counted_by_block_and_a_late_event_belongs_to_the_block_befor
     steps, _ = reaches(4)
     steps["block"][100:] = 1
     reader = TelemetryReader(blocks=("calibrate", "free"), block_trials=(None, 50))
-    ends = [Event(101.0 + k, "trial.end", {"success": k != 2}) for k in range(3)]
+    ends = [Event(101.0 + k, "trial.end", {"outcome": "timeout" if k == 2 else "success"}) for k in range(3)]
     v = reader.update(steps[:100], events=ends[:1])
     assert (v.block, v.block_trials, v.block_trials_planned) == ("calibrate", 1, 0)
     ends[1].t = steps["now"][100] - 0.001

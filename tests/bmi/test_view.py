@@ -32,7 +32,9 @@ def telemetry():
         name="center-out", blocks=("free",), block_trials=(50,), recording="recordings/x"
     )
     return reader.update(
-        steps[:-20], {"recorder_bytes": 23_400_000, "lost": 7}, [Event(101.0, "trial.end", {"success": True})]
+        steps[:-20],
+        {"recorder_bytes": 23_400_000, "lost": 7},
+        [Event(101.0, "trial.end", {"outcome": "success"})],
     )
 
 
