@@ -17,7 +17,9 @@ class GoalDirected:
 
     With the goal at *g* and the effector at *p*, *d = |g - p|*,
 
-    .. math:: v = \\min(k d, s) \\, (g - p) / d, \\quad v = 0 \\text{ if } d \\le r \\text{ or nothing is asked.}
+    .. math:: v = \\min(k d, s) \\, (g - p) / d, \\qquad v = 0 \\text{ if } d \\le r
+
+    and 0 while nothing is asked.
 
     Learners fit decoders to it as the label (straight at the target, rest inside it; Gilja et al., *Nat.
     Neurosci.* 15:1752, 2012), and ``blend`` assists with it.

@@ -144,6 +144,11 @@ class Gate:
             raise ContractError(
                 f"{where}: the device moves in {device_spec.dims}, the decoder gives {intent_spec.dims}"
             )
+        if 0.0 < intent_spec.rate_hz <= 1.0 / self.deadman_s:
+            raise ContractError(
+                f"{where}: the decoder speaks {intent_spec.rate_hz:g} times a second, which the dead-man of "
+                f"{self.deadman_s:g} s takes for silence; use shorter bins"
+            )
         if len(self.workspace_mm) != n:
             raise ContractError(
                 f"{where}: workspace_mm has {len(self.workspace_mm)} widths, the device has {n} dimensions; "

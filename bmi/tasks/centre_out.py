@@ -23,10 +23,10 @@ _ROUNDING_S = 1e-6  # so that 15 steps of 20 ms are 0.3 s
 class CentreOut:
     """The centre-out task (Georgopoulos et al., *J. Neurosci.* 2:1527, 1982).
 
-    Targets lie evenly on a circle in the first two dimensions (in one dimension: right, left, right ...). Each
-    appears once in a shuffled block. A target is acquired when the effector stays within ``radius_mm`` for
-    ``hold_s``; it is lost when the hold has not begun ``timeout_s`` after it appeared (a hold in progress may
-    finish). Between targets nothing is asked for ``inter_trial_s``.
+    Targets lie evenly on a circle in the first two dimensions (in one dimension: right, left, right ...).
+    Each appears once in a shuffled block. A target is acquired when the effector stays within ``radius_mm``
+    for ``hold_s``; it is lost when the hold has not begun ``timeout_s`` after it appeared (a hold in progress
+    may finish). Between targets nothing is asked for ``inter_trial_s``.
 
     With ``return_to_centre`` the centre is shown between peripheral targets. Reaches to the centre are
     neither numbered nor scored, unless ``centre_trials`` says so; they then count as target ``targets``.
