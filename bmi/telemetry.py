@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bmi.latency import Histogram, LatencySummary
+from bmi.limits import MAX_AGE_S
 from bmi.signals import F64, Event, GateFlag, GateState
 
-AGE_LIMIT_S = 0.150
-"""Age of the newest sample a moving command may rest on, s."""
 COUNTERS = (
     "samples",  # read from every inlet
     "lost",  # samples the senders numbered and nobody received
@@ -153,7 +152,7 @@ class TelemetryReader:
     workspace_mm: tuple[float, float] = (300.0, 300.0)
     recording: str = ""
     """Where the recording goes, to be shown."""
-    age_limit_s: float = AGE_LIMIT_S
+    age_limit_s: float = MAX_AGE_S
     trail_s: float = 1.0
     history_s: float = 6.0
     """Width of the speed history."""
