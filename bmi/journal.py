@@ -7,7 +7,11 @@ decoded, intended, commanded, applied), so that a replay feeds the first and com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from bmi.signals import F64, I64, Bundle, Command, Goal, Intent
 
 
 def step_dtype(n_streams: int, n_dims: int) -> np.dtype[np.void]:
@@ -78,3 +82,112 @@ def feature_dtype(n_features: int, n_dims: int) -> np.dtype[np.void]:
 
 EVENT_DTYPE = np.dtype([("t", "<f8"), ("text", "S1016")])
 """Record type of an event ring: time and one JSON object ``{"kind": …, …}``, NUL padded."""
+
+
+class StepRecord:
+    """The journal record of one step and views into it, made once: filling it does not allocate.
+
+    Every field is eight bytes wide, so the record is one row of int64 and the same row of float64.
+
+    Attributes
+    ----------
+    row : (1,) structured array of ``step_dtype``
+        What the ring takes.
+    position, velocity, decoded, intended, command, applied, goal : (n_dims,) float64 views
+        Vector fields of the record.
+    """
+
+    def __init__(self, n_streams: int, n_dims: int) -> None:
+        self.row = np.zeros(1, step_dtype(n_streams, n_dims))
+        self._i: I64 = self.row.view("<i8")
+        self._f: F64 = self.row.view("<f8")
+        fields = self.row.dtype.fields
+        assert fields is not None
+        self._at = {name: fields[name][1] // 8 for name in fields}
+        self.n_streams = n_streams
+        for name in ("position", "velocity", "decoded", "intended", "command", "applied", "goal"):
+            setattr(self, name, self._f[self._at[name] : self._at[name] + n_dims])
+        self.cov = self._f[self._at["cov"] : self._at["cov"] + n_dims * n_dims].reshape(n_dims, n_dims)
+        self._streams = self._at["n_samples"]
+        self._arrival = self._at["arrival"]
+        self._now = self._at["now"]
+        self._assist = self._at["assist"]
+        self._i[0] = -1
+
+    position: F64
+    velocity: F64
+    decoded: F64
+    intended: F64
+    command: F64
+    applied: F64
+    goal: F64
+
+    def begin(self, now: float, block: int, assist: float, arm: bool, stop: bool, goal: Goal) -> None:
+        """Enter what the step is given besides samples, and clear what it may leave empty."""
+        i, f = self._i, self._f
+        i[0] += 1
+        i[1] = block
+        i[2] = goal.trial
+        i[3] = goal.active
+        i[5] = 0
+        i[6] = 0
+        i[7] = arm
+        i[8] = stop
+        i[11] = -1
+        f[self._now] = now
+        f[self._now + 4] = goal.t_onset
+        f[self._assist] = assist
+        f[self._assist + 1] = goal.radius
+        self.goal[:] = goal.position
+        self.command[:] = 0.0
+        self.applied[:] = 0.0
+
+    def heard(self, bundle: Bundle, offsets: Sequence[float]) -> None:
+        """Enter which samples the step consumed."""
+        i, f, s, a, n = self._i, self._f, self._streams, self._arrival, self.n_streams
+        for k, chunk in enumerate(bundle):
+            if chunk is None:
+                i[s + k] = 0
+            else:
+                i[s + k] = len(chunk)
+                i[s + n + k] = chunk.seq
+                i[s + 2 * n + k] = chunk.n_lost_before
+                f[a + k] = chunk.t_arrival
+            f[a + n + k] = offsets[k]
+
+    def spoke(self, decoded: Intent, intended: F64) -> None:
+        """Enter what was decoded and what was intended after assist."""
+        self._i[4] = decoded.params_version
+        self._i[5] = 1
+        self._i[6] = decoded.abstains
+        self.decoded[:] = decoded.mean
+        self.cov[:] = decoded.cov
+        self.intended[:] = intended
+
+    def sent(self, command: Command, t_written: float) -> None:
+        """Enter the command that left, and when."""
+        i, f, n = self._i, self._f, self._now
+        i[11] = command.seq
+        self.command[:] = command.values
+        f[n + 1] = command.t
+        f[n + 2] = command.t_arrival
+        f[n + 3] = t_written
+
+    def end(self, state: int, flags: int, decode_ns: int, gate_ns: int, write_ns: int) -> None:
+        """Enter the state of the gate after the step and what each part took, ns."""
+        i = self._i
+        i[9] = state
+        i[10] = flags
+        i[12] = decode_ns
+        i[13] = gate_ns
+        i[14] = write_ns
+
+    @property
+    def goal_active(self) -> bool:
+        """Whether the step had a goal."""
+        return bool(self._i[3])
+
+    @property
+    def step(self) -> int:
+        """Number of the step, from 0."""
+        return int(self._i[0])

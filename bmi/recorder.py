@@ -124,15 +124,9 @@ class Recorder:
             now = self.clock.now()
             self.drain()
             self.clock.sleep_until(now + PERIOD_S)
-        begun = quiet_since = self.clock.now()
-        while (now := self.clock.now()) - begun < _PATIENCE_S:
-            if self.drain() and not self._leaving:
-                quiet_since = now
-            elif (
-                self._leaving or now - quiet_since > _QUIET_S and self.control[Word.LANE_STATE] in _LANE_GONE
-            ):
-                break
-            self.clock.sleep_until(now + PERIOD_S)
+        if not self._leaving:
+            self._await_silence()
+        self.drain()
         self.close()
 
     def leave(self) -> None:
@@ -151,6 +145,17 @@ class Recorder:
         except OSError as e:
             self._fail(e)
         self.control[Word.RECORDER_STATE] = ProcessState.DONE
+
+    def _await_silence(self) -> None:
+        """Drain until the lane is gone and nothing new came for a while; not for ever."""
+        begun = quiet_since = self.clock.now()
+        self._looked = float("-inf")
+        while (now := self.clock.now()) - begun < _PATIENCE_S:
+            if self.drain():
+                quiet_since = now
+            elif now - quiet_since > _QUIET_S and self.control[Word.LANE_STATE] in _LANE_GONE:
+                return
+            self.clock.sleep_until(now + PERIOD_S)
 
     # --- one turn -----------------------------------------------------------------------------------
 

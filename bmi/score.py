@@ -31,7 +31,7 @@ class Trajectory(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95 % bootstrap interval over trials; NaN where nothing was there to compute it from."""
+    """A figure and its 95 % bootstrap interval over trials; NaN where there was nothing to go by."""
 
     value: float
     low: float

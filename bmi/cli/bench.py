@@ -1,0 +1,75 @@
+"""``bmi bench``: the figures this machine reaches, against a floor measured in the same run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from bmi.cli.options import Json, print_json
+
+app = typer.Typer(no_args_is_help=True, help="Measure this machine: latency of the live lane, time of a decoder step.")
+
+
+@app.command()
+def latency(
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the stream.")] = 256,
+    rate: Annotated[float, typer.Option(min=1, help="Sampling rate, Hz.")] = 1000.0,
+    chunk_ms: Annotated[float, typer.Option(min=0.01, help="One push holds this much signal, ms.")] = 1.0,
+    seconds: Annotated[float, typer.Option(min=2, help="Measured time, s, floor and pipeline together.")] = 60.0,
+    fifo: Annotated[bool, typer.Option("--fifo/--no-fifo", help="Ask for SCHED_FIFO.")] = True,
+    pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Pin the chain to one processor.")] = True,
+    as_json: Json = False,
+) -> None:
+    """From the sender's stamp to the command datagram received, against bare LSL → UDP in the same run.
+
+    Example:  [bold]bmi bench latency --channels 256 --rate 1000 --json[/bold]
+    """
+    from bmi.bench.latency import bench_latency
+
+    result = bench_latency(
+        channels=channels, rate_hz=rate, chunk_s=chunk_ms / 1000.0, seconds=seconds, fifo=fifo, pin=pin
+    )
+    if as_json:
+        print_json(result)
+        return
+    _rows("what", {k: result[k] for k in ("floor", "pipeline", "ratio")})
+    typer.echo("  ".join(f"{k} {v}" for k, v in result["counts"].items()))
+
+
+@app.command()
+def decoders(
+    states: Annotated[int, typer.Option(min=1, help="States of the Kalman filter.")] = 10,
+    channels: Annotated[int, typer.Option(min=1, help="Features a step.")] = 256,
+    steps: Annotated[int, typer.Option(min=100, help="Steps a form.")] = 20000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Time of one decoder step, called from Python, and how closely the forms agree.
+
+    Example:  [bold]bmi bench decoders --json[/bold]
+    """
+    from bmi.bench.decoders import bench_decoders
+
+    result = bench_decoders(n_states=states, n_channels=channels, n_steps=steps, seed=seed)
+    if as_json:
+        print_json(result)
+        return
+    _rows("form", {k: v for k, v in result.items() if isinstance(v, dict) and "p50" in v})
+    for key, value in result.items():
+        if not isinstance(value, dict):
+            typer.echo(f"{key}: {value}")
+
+
+def _rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    keys = list(dict.fromkeys(k for row in rows.values() for k in row))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(title, style="bold")
+    for key in keys:
+        table.add_column(key, justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *[f"{row[k]:.4g}" if isinstance(row.get(k), float) else str(row.get(k, "")) for k in keys])
+    Console().print(table)

@@ -1,0 +1,123 @@
+"""Commands on recordings: ``replay``, ``inspect``, ``recover``, ``eval``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bmi.cli.options import Json, Set, overrides, print_json
+from bmi.errors import RecordingError
+
+Log = Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a session, or one .mcap file of it.")]
+
+
+def replay(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a session, an .mcap file, or an .npz/.mat recording.")],
+    speed: Annotated[float, typer.Option(min=0.01, help="1 is real time.")] = 1.0,
+    verify: Annotated[bool, typer.Option("--verify", help="Repeat every step and compare bit by bit; exit 3 if any differs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Repeat a session from its recording: watch it again, or prove that it repeats to the last bit.
+
+    An .npz or .mat recording is published as an LSL stream instead, for ``bmi run`` to read.
+
+    Examples:  [bold]bmi replay recordings/center-out-… --verify[/bold]   [bold]bmi replay LOG --speed 4[/bold]
+    """
+    if log.suffix in (".npz", ".mat"):
+        from bmi.player import play
+
+        play(log, speed, _progress_console())
+        return
+    from bmi.replay import verify as verify_
+    from bmi.replay import watch
+
+    if not verify:
+        watch(log, speed)
+        return
+    report = verify_(log)
+    if as_json:
+        print_json(report)
+    else:
+        for key, value in report.items():
+            sys.stdout.write(f"{key}: {value}\n")
+    if report["n_differing"] or not report["n_steps"]:
+        raise typer.Exit(3)
+
+
+def _progress_console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def inspect(log: Log, as_json: Json = False) -> None:
+    """Say what a recording holds: streams, rows, gaps, duration, recipe, versions.
+
+    Example:  [bold]bmi inspect recordings/center-out-…[/bold]
+    """
+    from bmi.recording import Recording
+
+    recording = Recording.open(log)
+    topics = []
+    for topic in recording.topics:
+        rows = recording.read(topic)
+        gaps = recording.gaps(topic)
+        topics.append({"topic": topic, "rows": len(rows), "bytes": int(rows.nbytes), "gaps": len(gaps)})
+    meta = {k: v for k, v in recording.metadata.items() if k != "recipe"}
+    recipe = {k: v for k, v in recording.metadata.get("recipe", {}).items() if k != "json"}
+    report = {"path": str(log), "duration_s": round(recording.duration_s, 3), "recipe": recipe, **meta, "topics": topics}
+    if as_json:
+        print_json(report)
+        return
+    from bmi.cli.offline import _table
+
+    sys.stdout.write(f"{log}: {recording.duration_s:.1f} s\n")
+    for group, values in {"recipe": recipe, **meta}.items():
+        sys.stdout.write(f"{group}: " + ", ".join(f"{k} {v}" for k, v in values.items()) + "\n")
+    _table(topics, False)
+
+
+def recover(log: Log, as_json: Json = False) -> None:
+    """Rebuild the files of a session whose recorder was killed; the damaged ones are kept beside them.
+
+    Example:  [bold]bmi recover recordings/center-out-…[/bold]
+    """
+    from dataclasses import asdict
+
+    from bmi.recover import recover as recover_
+
+    report = asdict(recover_(log))
+    if as_json:
+        print_json(report)
+        return
+    for key, value in report.items():
+        sys.stdout.write(f"{key}: {value}\n")
+
+
+def evaluate(
+    recording: Annotated[Path, typer.Argument(help="A .mat (trial_data) or .npz (counts, kinematics, bin_s) recording.")],
+    decoder: Annotated[str, typer.Option("--decoder", help="Name of a decoder; see [bold]bmi list decoders[/bold].")],
+    set_: Set = None,
+    train_fraction: Annotated[float, typer.Option(min=0.05, max=0.95, help="First share of the trials to fit on.")] = 0.8,
+    lsl: Annotated[bool, typer.Option("--lsl", help="Decode through a real outlet, inlet and the live lane.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Save the fitted parameters (safetensors), for a recipe's decoder.params.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fit a decoder on the first part of a recording and score it on the rest, step by step as live.
+
+    Example:  [bold]bmi eval session.mat --decoder ridge --set history=10 --lsl --json[/bold]
+    """
+    if not recording.exists():
+        raise RecordingError(f"{recording}: no such file; expected a .mat or .npz recording")
+    from bmi.evaluate import evaluate as evaluate_
+
+    settings = overrides(set_)
+    result = evaluate_(recording, decoder, settings, train_fraction=train_fraction, lsl=lsl, save=save)
+    if as_json:
+        print_json(result)
+        return
+    for key, value in result.items():
+        sys.stdout.write(f"{key}: {value}\n")

@@ -1,0 +1,224 @@
+"""The live lane: one thread that blocks in liblsl, takes one step, writes the command, and writes down what it did.
+
+Nothing else lives here. Whoever wants to know what happens reads the rings; nobody can slow the lane down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter_ns
+
+import numpy as np
+
+from bmi.contracts import Clock, Source
+from bmi.control import Control, LaneState, Word
+from bmi.journal import EVENT_DTYPE, feature_dtype, sample_dtype
+from bmi.line import Line
+from bmi.params import flatten, unflatten
+from bmi.pipeline import pack_into
+from bmi.ring import Ring
+from bmi.signals import Bundle, Chunk, Event
+from bmi.slots import Slots
+
+SNAPSHOT_S = 1.0
+
+
+class Journal:
+    """The rings of a session, and how the lane writes to them.
+
+    Parameters
+    ----------
+    folder : Path
+        Runtime folder of the session; readers find the rings there.
+    line : Line
+        Bound, so that every shape is known.
+    ring_s : float
+        How far a reader may fall behind before records are overwritten (and counted), s.
+    learns : bool
+        Whether a learner wants the features.
+    """
+
+    def __init__(self, folder: Path, line: Line, *, ring_s: float, learns: bool) -> None:
+        self._line = line
+        self.samples: list[Ring] = []
+        self._rows = []
+        rate = max(s.rate_hz / s.max_samples for s in line.specs) or 1000.0
+        steps = int(ring_s * (rate + 250.0)) + 64
+        for spec in line.specs:
+            dtype = sample_dtype(spec.n_channels)
+            capacity = int(ring_s * (spec.rate_hz or 1000.0)) + 4 * spec.max_samples
+            meta = {"stream": spec.name, "unit": spec.unit, "rate_hz": spec.rate_hz, "labels": list(spec.labels), "max_samples": spec.max_samples}
+            path = folder / f"samples-{spec.name}.ring"
+            self.samples.append(Ring.create(path, dtype, capacity, topic=f"/samples/{spec.name}", **meta))
+            self._rows.append(np.zeros(spec.max_samples, dtype))
+        self.steps = Ring.create(folder / "steps.ring", line.record.row.dtype, steps, topic="/steps")
+        self.events = Ring.create(folder / "events.ring", EVENT_DTYPE, 1024, topic="/events")
+        self._event = np.zeros(1, EVENT_DTYPE)
+        decoder = line.pipeline.decoder
+        vector = flatten(decoder.params_)
+        self._param = np.zeros(1, [("step", "<i8"), ("version", "<i8"), ("values", "<f8", vector.shape)])
+        self.params = Ring.create(folder / "params.ring", self._param.dtype, 64, topic="/params")
+        size = max(sum(a.nbytes for a in line.state()), 1)
+        snapshot = np.dtype([("step", "<i8"), ("now", "<f8"), ("state", "u1", (size,))])
+        self.snapshots = Ring.create(folder / "snapshots.ring", snapshot, 8, topic="/snapshots")
+        self._t_snap = -np.inf
+        self.features: Ring | None = None
+        if learns:
+            n_features = sum(s.n_channels for s in line.pipeline.features)
+            self._feature = np.zeros(1, feature_dtype(n_features, len(line.record.goal)))
+            self.features = Ring.create(folder / "features.ring", self._feature.dtype, steps, topic="/features")
+
+    def parameters(self) -> None:
+        """Write the decoder's parameters down: at the start and at every change."""
+        decoder = self._line.pipeline.decoder
+        p = self._param[0]
+        p["step"], p["version"] = self._line.record.step + 1, decoder.params_version
+        self._param["values"][0] = flatten(decoder.params_)
+        self.params.write(self._param)
+
+    def snapshot(self, now: float) -> None:
+        """Once a second, between two steps: everything the next one depends on."""
+        if now - self._t_snap < SNAPSHOT_S:
+            return
+        self._t_snap = now
+        row = self.snapshots.rows[self.snapshots.reserve()]
+        row["step"] = self._line.record.step + 1
+        row["now"] = now
+        pack_into(self._line.state(), row["state"])
+        self.snapshots.commit()
+
+    def step(self, bundle: Bundle) -> None:
+        """After a step: its samples, its record, its features and its events."""
+        for k, chunk in enumerate(bundle):
+            if chunk is not None:
+                self._sample(k, chunk)
+        line = self._line
+        self.steps.write(line.record.row)
+        if self.features is not None and line.intent is not None:
+            f = self._feature
+            f["step"], f["block"], f["learn"] = line.record.step, line.blocks.index, line.learnable()
+            f["t"] = line.intent.t
+            line.label(f["intended"][0])
+            f["y"][0] = line.pipeline.decoder.y_
+            self.features.write(f)
+        if line.events:
+            for event in line.events:
+                self.event(event)
+            line.events.clear()
+
+    def _sample(self, k: int, chunk: Chunk) -> None:
+        n = len(chunk)
+        rows = self._rows[k][:n]
+        rows["t"] = chunk.t
+        rows["arrival"] = chunk.t_arrival
+        rows["seq"] = np.arange(chunk.seq, chunk.seq + n)
+        rows["data"] = chunk.data
+        self.samples[k].write(rows)
+
+    def event(self, event: Event) -> None:
+        """Write one event down."""
+        self._event["t"] = event.t
+        self._event["text"] = json.dumps({"kind": event.kind, **event.data}).encode()
+        self.events.write(self._event)
+
+
+class Lane:
+    """Reads, steps, writes, until told to stop or the blocks are over.
+
+    Parameters
+    ----------
+    line : Line
+        Bound.
+    sources : sequence of Source
+        Open; the first is the primary, on which the thread blocks.
+    clock : Clock
+        The LSL clock, or a manual one.
+    control : Control
+        STOP, ARM and QUIT words; counters.
+    journal : Journal or None
+        Where steps are written down.
+    slots : Slots or None
+        Where new parameters come from.
+    poll_s : float
+        Longest wait in a read, s: how late STOP can be seen.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        sources: Sequence[Source],
+        clock: Clock,
+        control: Control,
+        journal: Journal | None = None,
+        slots: Slots | None = None,
+        *,
+        poll_s: float = 0.005,
+    ) -> None:
+        self.line, self.clock, self.control, self.journal, self.slots = line, clock, control, journal, slots
+        self._primary, self._others = sources[0], tuple(sources[1:])
+        self._sources = tuple(sources)
+        self._poll_s = poll_s
+        self._offsets = [0.0] * len(sources)
+
+    def run(self) -> None:
+        """Live until QUIT or the end of the last block; the device is stopped on every way out."""
+        control, line = self.control, self.line
+        try:
+            line.device.arm()
+            if self.journal is not None:
+                self.journal.parameters()
+                self.journal.snapshot(self.clock.now())
+                self.journal.event(_block_start(self.clock.now(), line))
+            control.set(Word.LANE_STATE, LaneState.RUNNING)
+            while not (control.get(Word.QUIT) or line.blocks.done):
+                self.once()
+        finally:
+            line.device.stop("the lane ended")
+
+    def once(self) -> None:
+        """One turn: read, swap parameters if new ones lie ready, step, write down.
+
+        Notes
+        -----
+        *Realtime*: once a push, or every ``poll_s`` while the stream is silent.
+        """
+        chunk = self._primary.read(self._poll_s)
+        bundle: Bundle = (chunk, *[s.read(0.0) for s in self._others]) if self._others else (chunk,)
+        clock, control, line, journal = self.clock, self.control, self.line, self.journal
+        now = clock.now()
+        slots = self.slots
+        if slots is not None and slots.poll():
+            self._swap(slots)
+        for k, source in enumerate(self._sources):
+            self._offsets[k] = getattr(source, "clock_offset", 0.0)
+        block = line.blocks.index
+        line.step(
+            bundle, now, arm=control.get(Word.ARM) != 0, stop=control.get(Word.STOP) != 0,
+            clock=clock.now, offsets=self._offsets,
+        )  # fmt: skip
+        if line.blocks.index != block and not line.blocks.done:
+            line.events.append(_block_start(now, line))
+        if journal is not None:
+            journal.step(bundle)
+            journal.snapshot(now)
+        control.set(Word.LANE_STEPS, line.record.step + 1)
+        control.set(Word.LANE_BEAT_NS, perf_counter_ns())
+
+    def _swap(self, slots: Slots) -> None:
+        """Flip to the parameters that lie ready, between two steps."""
+        decoder = self.line.pipeline.decoder
+        taken = slots.take()
+        if taken is None:
+            return
+        version, vector = taken
+        decoder.params_ = unflatten(decoder.params_, vector)
+        decoder.params_version = version
+        if self.journal is not None:
+            self.journal.parameters()
+
+
+def _block_start(now: float, line: Line) -> Event:
+    block = line.blocks.current
+    return Event(now, "block.start", {"block": line.blocks.index, "name": block.name, "assist": block.assist})

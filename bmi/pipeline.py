@@ -1,0 +1,109 @@
+"""Bundle in, intent out: stages per stream, then the decoder. Straight-line, synchronous, no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bmi.contracts import Decoder, Stage, State
+from bmi.errors import ContractError
+from bmi.signals import AnyArray, Bundle, Chunk, Intent, IntentSpec, StreamSpec
+
+
+class Pipeline:
+    """A chain of stages for each stream and one decoder behind them.
+
+    Parameters
+    ----------
+    stages : mapping of stream name to stages
+        Streams without stages go to the decoder as they are.
+    decoder : Decoder
+        Meets one feature stream for each source, primary first.
+
+    Examples
+    --------
+    >>> pipeline = Pipeline({"m1": [Bin(bin_s=0.02)]}, Kalman())          # doctest: +SKIP
+    >>> pipeline.bind([spec])                                             # doctest: +SKIP
+    >>> intent = pipeline.step((chunk,))                                  # doctest: +SKIP
+    """
+
+    def __init__(self, stages: Mapping[str, Sequence[Stage]], decoder: Decoder) -> None:
+        self._stages = {name: tuple(chain) for name, chain in stages.items()}
+        self.decoder = decoder
+        self._chains: tuple[tuple[Stage, ...], ...] = ()
+        self.features: tuple[StreamSpec, ...] = ()
+        """What the decoder was bound to."""
+
+    def meet(self, specs: Sequence[StreamSpec]) -> tuple[StreamSpec, ...]:
+        """Bind the stages alone and return the feature streams, e.g. to fit the decoder to."""
+        chains, features = [], []
+        for spec in specs:
+            chain = self._stages.get(spec.name, ())
+            for i, stage in enumerate(chain):
+                try:
+                    spec = stage.bind(spec)
+                except ContractError as e:
+                    where = f"stage {i} ({type(stage).__name__}) of stream {spec.name!r}"
+                    raise ContractError(f"{where}: {e}") from e
+            chains.append(chain)
+            features.append(spec)
+        self._chains, self.features = tuple(chains), tuple(features)
+        return self.features
+
+    def bind(self, specs: Sequence[StreamSpec], *, cold_start: bool = False) -> IntentSpec:
+        """Fix every shape for these streams, primary first; nothing is compiled or allocated later.
+
+        With ``cold_start``, a decoder without parameters begins with ones that decode to rest.
+        """
+        self.meet(specs)
+        if cold_start and self.decoder.params_ is None:
+            self.decoder.cold_start(self.features)
+        return self.decoder.bind(self.features)
+
+    def step(self, bundle: Bundle) -> Intent | None:
+        """Decode one bundle; None while no feature is due.
+
+        Realtime: called for every push (1 kHz); allocates one tuple.
+        """
+        if len(self._chains) == 1:
+            return self.decoder.step((self._run(0, bundle[0]),))
+        return self.decoder.step(tuple([self._run(i, chunk) for i, chunk in enumerate(bundle)]))
+
+    def _run(self, i: int, chunk: Chunk | None) -> Chunk | None:
+        for stage in self._chains[i]:
+            if chunk is None:
+                return None
+            chunk = stage.step(chunk)
+        return chunk
+
+    def state(self) -> State:
+        """Return every array that stages and decoder mutate."""
+        stages = [a for chain in self._chains for stage in chain for a in stage.state()]
+        return (*stages, *self.decoder.state())
+
+    def reset(self) -> None:
+        """Forget state, keep parameters."""
+        for chain in self._chains:
+            for stage in chain:
+                stage.reset()
+        self.decoder.reset()
+
+
+def pack_into(state: State, out: AnyArray) -> None:
+    """Copy state arrays into a byte array, (n,) uint8, in their fixed order: a snapshot."""
+    at = 0
+    for a in state:
+        out[at : at + a.nbytes] = a.reshape(-1).view(np.uint8)
+        at += a.nbytes
+
+
+def unpack(state: State, snapshot: AnyArray) -> None:
+    """Write a snapshot, (n,) uint8, back into the same arrays, in place. Raises ContractError if sizes differ."""
+    size = sum(a.nbytes for a in state)
+    if max(size, 1) != snapshot.size:
+        raise ContractError(f"snapshot has {snapshot.size} bytes, the state here {size}: it is of another recipe")
+    at = 0
+    for a in state:
+        a[...] = snapshot[at : at + a.nbytes].view(a.dtype).reshape(a.shape)
+        at += a.nbytes

@@ -1,0 +1,192 @@
+"""The processes of a session: ``python -m bmi.process lane|learn|record|world RUNTIME``.
+
+Everything a process needs stands in the runtime folder, so that each can be started, watched and killed alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+from bmi import recipe as recipes
+from bmi.blocks import Blocks
+from bmi.clock import LSLClock
+from bmi.control import Control, LaneState, ProcessState, Word
+from bmi.errors import BMIError
+from bmi.line import Line
+from bmi.pipeline import Pipeline
+from bmi.recipe import Recipe
+from bmi.signals import StreamSpec
+
+log = logging.getLogger("bmi")
+ROLES = ("lane", "learn", "record", "world")
+STREAMS = ("task", "world", "bootstrap")
+"""Purposes of random numbers in a session; each has its own child of the seed."""
+
+
+def rng_for(seed: int, purpose: str) -> np.random.Generator:
+    """Return the generator of one purpose, independent of the others and of the order of asking."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAMS.index(purpose),)))
+
+
+def make_line(recipe: Recipe) -> Line:
+    """Put the constructed parts of a recipe together, not yet bound."""
+    pipeline = Pipeline(recipe.stages, recipe.decoder)
+    return Line(
+        pipeline=pipeline, gate=recipe.gate, device=recipe.device, task=recipe.task,
+        blocks=Blocks(recipe.blocks), assist=recipe.assist,
+    )  # fmt: skip
+
+
+def bind_line(recipe: Recipe, line: Line, specs: tuple[StreamSpec, ...]) -> None:
+    """Bind a line to its streams; compiles what the kernel cache does not hold yet."""
+    line.bind(specs, rng_for(recipe.session.seed, "task"), cold_start=recipe.learner is not None)
+
+
+def real_time(cpu: int | None, fifo: bool) -> str:
+    """Pin this process and ask for SCHED_FIFO where permitted; return what came of it.
+
+    Called before any inlet exists, so that liblsl's own threads inherit both.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    said = []
+    if cpu != -1:
+        chosen = allowed[-1] if cpu is None else cpu
+        try:
+            os.sched_setaffinity(0, {chosen})
+            said.append(f"pinned to CPU {chosen}")
+        except OSError as e:
+            said.append(f"not pinned to CPU {chosen}: {e}")
+    if fifo and len(allowed) > 1:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+            said.append("SCHED_FIFO 10")
+        except OSError as e:
+            said.append(f"SCHED_FIFO refused ({e.strerror}); timing is best effort")
+    return ", ".join(said) or "default scheduling"
+
+
+def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
+    from bmi.lane import Journal, Lane
+    from bmi.params import flatten
+    from bmi.slots import Slots
+
+    control.set(Word.LANE_PID, os.getpid())
+    (runtime / "lane.txt").write_text(real_time(recipe.lane.cpu, recipe.lane.fifo))
+    line = make_line(recipe)
+    for source in recipe.sources:
+        source.open()
+    recipe.device.open()
+    try:
+        bind_line(recipe, line, tuple(s.spec for s in recipe.sources))
+        slots = None
+        if recipe.learner is not None:
+            vector = flatten(line.pipeline.decoder.params_)
+            slots = Slots.create(runtime / "params.slots", len(vector), initial=vector)
+        journal = Journal(runtime, line, ring_s=recipe.record.ring_s, learns=recipe.learner is not None)
+        lane = Lane(line, recipe.sources, LSLClock(), control, journal, slots, poll_s=recipe.lane.poll_s)
+        _drain(recipe)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        control.set(Word.LANE_STATE, LaneState.READY)
+        lane.run()
+    finally:
+        recipe.device.close()
+        for source in recipe.sources:
+            source.close()
+
+
+def _drain(recipe: Recipe) -> None:
+    """Forget what queued up while kernels were compiled: the first step starts with fresh samples."""
+    for source in recipe.sources:
+        while source.read(0.0) is not None:
+            pass
+
+
+def _learn(runtime: Path, recipe: Recipe, control: Control) -> None:
+    from bmi import learner as adaptation
+    from bmi.ring import Ring
+
+    control.set(Word.LEARNER_PID, os.getpid())
+    meta = Ring.open(runtime / "features.ring").dtype
+    assert meta.fields is not None
+    specs = tuple(_spec_of(runtime, s.label) for s in recipe.sources)
+    pipeline = make_line(recipe).pipeline
+    pipeline.bind(specs, cold_start=True)
+    n_features, n_dims = meta["y"].shape[0], meta["intended"].shape[0]
+    permute = recipe.session.seed if recipe.session.permute_channels else None
+    a = adaptation.Adaptation(
+        recipe.learner, pipeline.decoder, n_features, n_dims, 1.0 / pipeline.features[0].rate_hz, permute
+    )
+    adaptation.run(runtime, a, control)
+
+
+def _spec_of(runtime: Path, label: str) -> StreamSpec:
+    """Read a stream's shape back from the header of its ring."""
+    from bmi.ring import Ring
+
+    ring = Ring.open(runtime / f"samples-{label}.ring")
+    meta = ring.meta
+    return StreamSpec(
+        name=label, n_channels=ring.dtype["data"].shape[0], rate_hz=meta["rate_hz"], unit=meta["unit"],
+        max_samples=meta["max_samples"], labels=tuple(meta["labels"]),
+    )  # fmt: skip
+
+
+def _record(runtime: Path, recipe: Recipe, control: Control) -> None:
+    from bmi.recorder import run_recorder
+
+    run_recorder(runtime, Path((runtime / "out.txt").read_text()))
+
+
+def _world(runtime: Path, recipe: Recipe, control: Control) -> None:
+    from bmi.world import run
+
+    control.set(Word.WORLD_PID, os.getpid())
+    gc.freeze()
+    rng = rng_for(recipe.session.seed, "world")
+    run(recipe.world, rng, runtime, len(recipe.device.spec.dims), LSLClock(), control)
+
+
+def main(argv: list[str]) -> int:
+    """Run one role; on a fault say why in ``<role>.err`` and in the control page, and stop everything."""
+    role, runtime = argv[0], Path(argv[1])
+    logging.basicConfig(filename=runtime / f"{role}.log", level=logging.INFO)
+    control = Control.open(runtime / "control")
+
+    def quit_(signum: int, frame: FrameType | None) -> None:
+        control.set(Word.QUIT, 1)
+
+    signal.signal(signal.SIGTERM, quit_)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    word, fault, done = {
+        "lane": (Word.LANE_STATE, LaneState.FAULT, LaneState.DONE),
+        "learn": (Word.LEARNER_STATE, ProcessState.FAULT, ProcessState.DONE),
+        "record": (Word.RECORDER_STATE, ProcessState.FAULT, ProcessState.DONE),
+        "world": (Word.WORLD_STATE, ProcessState.FAULT, ProcessState.DONE),
+    }[role]
+    try:
+        recipe = recipes.build(recipes.read(runtime / "recipe.json"), where=str(runtime / "recipe.json"))
+        {"lane": _lane, "learn": _learn, "record": _record, "world": _world}[role](runtime, recipe, control)
+    except Exception as e:  # noqa: BLE001 - the one place: whatever happened, the device is already stopped
+        log.exception("%s failed", role)
+        code = e.exit_code if isinstance(e, BMIError) else 3
+        error = {"type": type(e).__name__, "message": str(e), "exit_code": code}
+        (runtime / f"{role}.err").write_text(json.dumps(error), encoding="utf-8")
+        control.set(word, fault)
+        return code
+    control.set(word, done)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,194 @@
+"""Repeat a recorded session: to watch it again, or to prove that every step repeats to the last bit.
+
+The journal holds all inputs of every step. Replay feeds them to the same ``Line.decide`` and compares what
+comes out with what was recorded, as bits. Where samples are missing from the recording (the recorder was
+killed), it goes on from the next snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi.errors import RecordingError
+from bmi.line import Line
+from bmi.params import unflatten
+from bmi.pipeline import unpack
+from bmi.process import bind_line, make_line
+from bmi.recipe import Recipe, build
+from bmi.recording import Recording
+from bmi.signals import AnyArray, Chunk, StreamSpec
+
+COMPARED = ("has_intent", "abstains", "params_version", "decoded", "cov", "intended", "command_seq", "command",
+            "gate_state", "gate_flags")  # fmt: skip
+"""Outputs of a step that must repeat; latencies are measured, not decided."""
+
+
+def recipe_of(recording: Recording) -> Recipe:
+    """Return the recipe a session was run with. Raises RecordingError if the recording has none."""
+    group = recording.metadata.get("recipe", {})
+    if "json" not in group:
+        raise RecordingError(f"{recording.path}: holds no recipe; it was not made by 'bmi run' or 'bmi demo'")
+    return build(json.loads(group["json"]), where=f"{recording.path} (recipe)")
+
+
+class Replay:
+    """A recorded session, step by step.
+
+    Parameters
+    ----------
+    recording : Recording
+
+    Attributes
+    ----------
+    steps : structured array of ``bmi.journal.step_dtype``
+        The journal as recorded.
+    n_skipped : int
+        Steps that could not be repeated because their samples are not in the recording.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.recipe = recipe_of(recording)
+        self.steps = recording.read("/steps")
+        if not len(self.steps):
+            raise RecordingError(f"{recording.path}: holds no steps")
+        self._samples = [recording.read(f"/samples/{s.label}") for s in self.recipe.sources]
+        self._params = recording.read("/params")
+        self._snapshots = recording.read("/snapshots")
+        self.line = self._bound()
+        self.n_skipped = 0
+
+    def _bound(self) -> Line:
+        line = make_line(self.recipe)
+        specs = []
+        for source, rows in zip(self.recipe.sources, self._samples, strict=True):
+            meta = self.recording.meta(f"/samples/{source.label}")
+            specs.append(
+                StreamSpec(name=source.label, n_channels=rows.dtype["data"].shape[0], rate_hz=meta["rate_hz"],
+                           unit=meta["unit"], max_samples=meta["max_samples"])
+            )  # fmt: skip
+        bind_line(self.recipe, line, tuple(specs))
+        return line
+
+    def repeat(self) -> Iterator[tuple[AnyArray, AnyArray]]:
+        """Yield (recorded, repeated) records of every step that can be repeated, in order."""
+        line, steps = self.line, self.steps
+        starts = {int(s["step"]): i for i, s in enumerate(self._snapshots)}
+        next_param, synced, expected = 0, False, -1
+        for row in steps:
+            k = int(row["step"])
+            if k != expected:
+                synced = False  # records of steps are missing here
+            expected = k + 1
+            while next_param < len(self._params) and self._params[next_param]["step"] <= k:
+                self._swap(self._params[next_param])
+                next_param += 1
+            if not synced and k in starts:
+                unpack(line.state(), self._snapshots[starts[k]]["state"])
+                synced = True
+            bundle = self._bundle(row)
+            if bundle is None or not synced:
+                synced = False
+                self.n_skipped += 1
+                continue
+            yield row, self._again(row, bundle)
+
+    def _swap(self, param: AnyArray) -> None:
+        decoder = self.line.pipeline.decoder
+        decoder.params_ = unflatten(decoder.params_, np.array(param["values"]))
+        decoder.params_version = int(param["version"])
+
+    def _bundle(self, row: AnyArray) -> tuple[Chunk | None, ...] | None:
+        """Cut the samples of one step from the recording; None if some are missing."""
+        out: list[Chunk | None] = []
+        for k, rows in enumerate(self._samples):
+            n, seq = int(row["n_samples"][k]), int(row["seq"][k])
+            if n == 0:
+                out.append(None)
+                continue
+            i = int(np.searchsorted(rows["seq"], seq))
+            part = rows[i : i + n]
+            if len(part) < n or part["seq"][0] != seq or part["seq"][-1] != seq + n - 1:
+                return None
+            out.append(
+                Chunk(np.ascontiguousarray(part["data"]), np.ascontiguousarray(part["t"]),
+                      float(row["arrival"][k]), seq, int(row["n_lost"][k]))
+            )  # fmt: skip
+        return tuple(out)
+
+    def _again(self, row: AnyArray, bundle: tuple[Chunk | None, ...]) -> AnyArray:
+        """Repeat one step and return its record, outputs only."""
+        line = self.line
+        position, velocity = np.array(row["position"]), np.array(row["velocity"])
+        goal = np.array(row["goal"]) if row["goal_active"] else None
+        command = line.decide(
+            bundle, float(row["now"]), goal, float(row["assist"]), position, velocity,
+            bool(row["arm_word"]), bool(row["stop_word"]),
+        )  # fmt: skip
+        r = line.record
+        r.row[0] = row
+        for name in ("has_intent", "abstains", "command_seq"):
+            r.row[name] = -1 if name == "command_seq" else 0
+        r.command[:] = 0.0
+        if line.intent is not None and line.intended is not None:
+            r.spoke(line.intent, line.intended.mean)
+        if command is not None:
+            r.sent(command, float(row["t_written"]))
+        flags = command.flags if command is not None else 0
+        r.end(line.gate.status, flags, int(row["decode_ns"]), int(row["gate_ns"]), int(row["write_ns"]))
+        return r.row[0]
+
+
+def verify(path: Path) -> dict[str, Any]:
+    """Repeat a session and count the values that differ, compared as bits.
+
+    Returns
+    -------
+    dict
+        ``n_steps`` repeated, ``n_values`` compared, ``n_differing``, ``n_skipped`` (no samples or no snapshot),
+        ``first_difference`` in words or None.
+    """
+    replay = Replay(Recording.open(path))
+    n_steps = n_values = n_differing = 0
+    first: str | None = None
+    for was, now in replay.repeat():
+        n_steps += 1
+        for name in COMPARED:
+            if name in ("decoded", "cov", "intended") and not was["has_intent"]:
+                continue  # the record keeps the last ones
+            a, b = np.atleast_1d(was[name]).view("<i8").ravel(), np.atleast_1d(now[name]).view("<i8").ravel()
+            n_values += a.size
+            bad = int((a != b).sum())
+            if bad and first is None:
+                first = f"step {int(was['step'])}, {name}: recorded {was[name]}, repeated {now[name]}"
+            n_differing += bad
+    return {"path": str(path), "n_steps": n_steps, "n_values": n_values, "n_differing": n_differing,
+            "n_skipped": replay.n_skipped, "first_difference": first}  # fmt: skip
+
+
+def watch(path: Path, speed: float) -> None:
+    """Show a recorded session in the terminal view, ``speed`` times real time."""
+    import time
+
+    from bmi.session import as_event
+    from bmi.telemetry import TelemetryReader
+    from bmi.view import View
+
+    recording = Recording.open(path)
+    steps, events = recording.read("/steps"), recording.read("/events")
+    reader = TelemetryReader()
+    over = []
+    with View(on_quit=lambda: over.append(True)) as view:
+        t0, wall, at, heard = float(steps["now"][0]), time.monotonic(), 0, 0
+        while at < len(steps) and not over:
+            t = t0 + (time.monotonic() - wall) * speed
+            end = int(np.searchsorted(steps["now"], t))
+            last = int(np.searchsorted(events["t"], t))
+            view.show(reader.update(steps[at:end], {}, [as_event(e) for e in events[heard:last]]))
+            at, heard = end, last
+            time.sleep(0.05)

@@ -1,0 +1,156 @@
+"""Lock-step simulation: world and line share one process and a manual clock.
+
+Deterministic to the last bit and faster than real time; the step is the very one used live.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bmi.clock import ManualClock
+from bmi.errors import Problem, RecipeError
+from bmi.journal import feature_dtype
+from bmi.learner import Adaptation
+from bmi.line import Line
+from bmi.process import bind_line, make_line, rng_for
+from bmi.recipe import Recipe
+from bmi.signals import AnyArray, Chunk, Event
+from bmi.summary import Score
+
+T0 = 1000.0
+"""Simulated sessions begin at this time, s: far from zero, as on a real clock."""
+KEEP = 4096
+
+
+class Simulated(NamedTuple):
+    """What a lock-step simulation gives."""
+
+    summary: dict[str, Any]
+    simulated_s: float
+    wall_s: float
+    score: Score
+
+
+def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n, _f: None) -> Simulated:
+    """Run a recipe's blocks on its own simulated participant, in lock-step.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With a ``world``; its sources are replaced by the world's own samples.
+    progress : callable, optional
+        Told the block's name and the share of it that is over.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe has no world, or blocks that never end.
+    """
+    _check(recipe)
+    line = make_line(recipe)
+    bind_line(recipe, line, (recipe.world.spec,))
+    recipe.device.open()
+    run = _Run(recipe, line)
+    start = time.perf_counter()
+    try:
+        recipe.device.arm()
+        while not line.blocks.done:
+            run.step()
+            if run.k % 200 == 0:
+                progress(line.blocks.current.name, run.share())
+    finally:
+        recipe.device.stop("the simulation ended")
+        recipe.device.close()
+    run.flush()
+    wall = time.perf_counter() - start
+    return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score)
+
+
+def _check(recipe: Recipe) -> None:
+    problems = []
+    if recipe.world is None:
+        problems.append(Problem("world", "lock-step simulation needs a simulated participant, e.g. {use: population}"))
+    for i, block in enumerate(recipe.blocks):
+        if block.seconds is None and block.trials is None:
+            problems.append(Problem(f"blocks[{i}]", "never ends: give 'seconds' or 'trials'"))
+    if problems:
+        raise RecipeError(recipe.where, problems)
+
+
+class _Run:
+    """One lock-step session: draws samples, steps the line, adapts, and shows the world what came of it."""
+
+    def __init__(self, recipe: Recipe, line: Line) -> None:
+        world = recipe.world
+        self.world, self.line = world, line
+        spec = world.spec
+        self.n, self.rate = spec.max_samples, spec.rate_hz
+        self.clock = ManualClock(T0)
+        world.bind(rng_for(recipe.session.seed, "world"), T0)
+        self.chunk = Chunk(np.zeros((self.n, spec.n_channels), np.float32), np.zeros(self.n), T0)
+        self.k = 0
+        self.score = Score(recipe)
+        self._steps = np.zeros(KEEP, line.record.row.dtype)
+        self._events: list[Event] = []
+        self._at = 0
+        self._adaptation: Adaptation | None = None
+        if recipe.learner is not None:
+            decoder, features = line.pipeline.decoder, line.pipeline.features
+            n_features, n_dims = sum(f.n_channels for f in features), len(line.record.goal)
+            permute = recipe.session.seed if recipe.session.permute_channels else None
+            dt_s = 1.0 / features[0].rate_hz
+            self._adaptation = Adaptation(recipe.learner, decoder, n_features, n_dims, dt_s, permute)
+            self._feature: AnyArray = np.zeros(1, feature_dtype(n_features, n_dims))
+
+    def step(self) -> None:
+        """Advance by one chunk of samples."""
+        line, chunk, n = self.line, self.chunk, self.n
+        first = self.k * n
+        chunk.data = self.world.draw(n)
+        chunk.t[:] = T0 + np.arange(first + 1, first + n + 1) / self.rate
+        chunk.t_arrival = float(chunk.t[-1])
+        chunk.seq = first
+        self.clock.sleep_until(chunk.t_arrival)
+        now = self.clock.now()
+        line.step((chunk,), now)
+        self.world.see(now, line.device.effector, line.task.goal)
+        self._keep()
+        if self._adaptation is not None and line.intent is not None:
+            self._adapt(self._adaptation)
+        self.k += 1
+
+    def _adapt(self, adaptation: Adaptation) -> None:
+        line, f = self.line, self._feature
+        f["step"], f["block"], f["learn"] = line.record.step, line.blocks.index, line.learnable()
+        f["t"] = line.record.row["now"]
+        line.label(f["intended"][0])
+        f["y"][0] = line.pipeline.decoder.y_
+        for version, params in adaptation.take(f):
+            line.pipeline.decoder.params_ = params
+            line.pipeline.decoder.params_version = version
+
+    def _keep(self) -> None:
+        self._steps[self._at] = self.line.record.row[0]
+        self._at += 1
+        if self.line.events:
+            self._events += self.line.events
+            self.line.events.clear()
+        if self._at == KEEP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was kept to the score."""
+        self.score.take(self._steps[: self._at], self._events)
+        self._at = 0
+        self._events = []
+
+    def share(self) -> float:
+        """Return how much of the current block is over, 0 to 1."""
+        block, blocks = self.line.blocks.current, self.line.blocks
+        if block.trials is not None:
+            return min(self.line.n_trials / block.trials, 1.0)
+        return blocks.share(self.clock.now())

@@ -1,0 +1,79 @@
+"""Keeps a simulated participant in real time: regular pushes with absolute deadlines, own overruns counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bmi.contracts import Clock, World
+from bmi.control import Control, ProcessState, Word
+from bmi.lsl.outlet import Outlet
+from bmi.ring import Reader, Ring
+from bmi.signals import EffectorState, Goal
+
+
+class Eyes:
+    """What the participant sees of the session: effector and goal, from the lane's own journal.
+
+    Parameters
+    ----------
+    runtime : Path
+        Runtime folder; the ring appears when the lane is ready.
+    n_dims : int
+    """
+
+    def __init__(self, runtime: Path, n_dims: int) -> None:
+        self._path = runtime / "steps.ring"
+        self._steps: Reader | None = None
+        self.effector = EffectorState.at_rest(n_dims)
+        self.goal = Goal(np.zeros(n_dims))
+
+    def look(self, world: World) -> None:
+        """Show the world the newest step, if there is one."""
+        if self._steps is None:
+            if not self._path.exists():
+                return
+            self._steps = Ring.open(self._path).reader("now")
+        row = self._steps.latest()
+        if row is None:
+            return
+        self.effector.position[:] = row["position"]
+        self.effector.velocity[:] = row["velocity"]
+        self.effector.t = float(row["now"])
+        self.goal.position[:] = row["goal"]
+        self.goal.radius = float(row["goal_radius"])
+        self.goal.active = bool(row["goal_active"])
+        self.goal.trial = int(row["trial"])
+        self.goal.t_onset = float(row["goal_onset"])
+        world.see(float(row["now"]), self.effector, self.goal)
+
+
+def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, clock: Clock, control: Control) -> None:
+    """Publish the world over LSL until QUIT.
+
+    Sample k is due at ``t0 + k / rate``; a push that leaves more than one chunk late is an overrun and is
+    counted. Nothing is skipped: late chunks follow at once.
+    """
+    spec = world.spec
+    n = spec.max_samples
+    period = n / spec.rate_hz
+    eyes = Eyes(runtime, n_dims)
+    with Outlet(spec, samples_per_push=n) as outlet:
+        world.bind(np.random.default_rng(0), 0.0)  # compiles; the session's own time must not wait for that
+        world.draw(n)
+        t0 = clock.now()
+        world.bind(rng, t0)
+        control.set(Word.WORLD_STATE, ProcessState.RUNNING)
+        k = 0
+        while not control.get(Word.QUIT):
+            k += 1
+            t = t0 + k * period
+            eyes.look(world)
+            data = world.draw(n)
+            clock.sleep_until(t)
+            if clock.now() - t > period:
+                control.add(Word.WORLD_OVERRUNS)
+            outlet.push(data, t)
+            control.add(Word.WORLD_SAMPLES, n)
+    control.set(Word.WORLD_STATE, ProcessState.DONE)
