@@ -1,0 +1,69 @@
+"""NumPy archives: ``counts``, ``kinematics``, ``bin_s``, and if wanted ``trial``, ``score``, ``position``.
+
+``np.savez(path, counts=…, kinematics=…, bin_s=0.05, unit="cm/s", dims=["x", "y"])`` makes one.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi.errors import RecordingError
+from bmi.formats.binned import MAX_BYTES, BinnedRecording, require
+
+_NEEDED = ("counts", "kinematics", "bin_s")
+_OPTIONAL = ("trial", "score", "position", "target_rad")
+_TEXT = ("unit", "position_unit", "dims")
+
+
+def read_npz(path: Path | str) -> BinnedRecording:
+    """Return the binned recording in a ``.npz`` file; nothing in it is ever executed (no pickle).
+
+    Raises
+    ------
+    RecordingError
+        If it is no such archive, lacks a key, promises more than fits, or its arrays do not agree.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.file_size > MAX_BYTES:
+                    raise RecordingError(
+                        f"{path}: {info.filename} unpacks to {info.file_size} bytes; too large"
+                    )
+        with np.load(path, allow_pickle=False) as npz:
+            require(path, npz, _NEEDED)
+            found = {key: npz[key] for key in (*_NEEDED, *_OPTIONAL, *_TEXT) if key in npz}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, SyntaxError) as e:
+        raise RecordingError(f"{path}: cannot be read as a NumPy archive: {e}") from e
+    except (NotImplementedError, RuntimeError) as e:  # zipfile: encrypted or unknown compression
+        raise RecordingError(f"{path}: cannot be unpacked: {e}") from e
+    values: dict[str, Any] = {k: found.get(k) for k in (*_NEEDED, *_OPTIONAL)}
+    return BinnedRecording.checked(
+        path,
+        **values,
+        unit=_text(path, "unit", found.get("unit")),
+        position_unit=_text(path, "position_unit", found.get("position_unit")),
+        dims=_names(path, found.get("dims")),
+    )
+
+
+def _text(path: Path, key: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if value.dtype.kind != "U" or value.size != 1:
+        raise RecordingError(f"{path}: {key} must be one text, given {value.dtype} of shape {value.shape}")
+    return str(value.item())
+
+
+def _names(path: Path, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if value.dtype.kind != "U":
+        raise RecordingError(f"{path}: dims must be texts, given {value.dtype}")
+    return tuple(str(name) for name in value.ravel())
