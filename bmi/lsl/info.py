@@ -55,8 +55,11 @@ def canonical_unit(unit: str) -> str:
     return _UNITS.get(unit, unit)
 
 
-def to_info(spec: StreamSpec, samples_per_push: int) -> pylsl.StreamInfo:
-    """Return the StreamInfo our outlets publish for ``spec``, sequence channel included."""
+def to_info(spec: StreamSpec, samples_per_push: int, units: tuple[str, ...] = ()) -> pylsl.StreamInfo:
+    """Return the StreamInfo our outlets publish for ``spec``, sequence channel included.
+
+    ``units`` names a unit per channel where they differ; ``spec.unit`` then is ``mixed``.
+    """
     source_id = spec.source_id or f"bmi:{spec.type}:{spec.name}"
     info = pylsl.StreamInfo(spec.name, spec.type, spec.n_channels + 1, spec.rate_hz, "float32", source_id)
     desc = info.desc()
@@ -65,8 +68,9 @@ def to_info(spec: StreamSpec, samples_per_push: int) -> pylsl.StreamInfo:
     node.append_child_value("unit", spec.unit)
     node.append_child_value("sequence", "1")
     channels = desc.append_child("channels")
+    units = units or (spec.unit,) * spec.n_channels
     labels = spec.labels or tuple(f"ch{i}" for i in range(spec.n_channels))
-    for label, unit in zip((*labels, SEQ_LABEL), (spec.unit,) * spec.n_channels + ("1",), strict=True):
+    for label, unit in zip((*labels, SEQ_LABEL), (*units, "1"), strict=True):
         channel = channels.append_child("channel")
         channel.append_child_value("label", label)
         channel.append_child_value("unit", unit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -14,20 +13,17 @@ from annotated_types import Ge, Gt
 
 from bmi.clock import LSLClock
 from bmi.errors import ContractError, StreamChanged, StreamLost, StreamNotFound
-from bmi.lsl import _clib
+from bmi.lsl import _clib, match
 from bmi.lsl import _ingest_kernels as k
-from bmi.lsl.info import Offer, canonical_unit, discover_offers, find, full_offer, to_offer
+from bmi.lsl.info import Offer, canonical_unit, to_offer
 from bmi.lsl.watch import Watch
 from bmi.signals import Chunk, StreamSpec
 
-_log = logging.getLogger(__name__)
-
-_RIVALS_S = 0.15  # how long a second stream of the same description may take to show itself
 _CLOCK_S = 1.0  # between two polls of the clock offset
 _SLICE_S = 0.1  # longest uninterrupted wait, so that silence is noticed
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class LSLSource:
     """Receive one LSL stream.
 
@@ -122,9 +118,8 @@ class LSLSource:
             The stream's unit, channels, rate or number format are not what the recipe counts on.
         """
         self.close()
-        offer = self._resolve()
-        if offer.wire_format == "string":
-            raise ContractError(f"source {self.label!r}: {offer} carries strings; samples must be numbers")
+        wanted = {"name": self.name, "type": self.type, "source_id": self.source_id}
+        offer = match.resolve(self.label, wanted, self.resolve_timeout_s)
         n_buffer = max(1, math.ceil(self.max_backlog_s * (offer.spec.rate_hz or 1000.0)))
         recover = int(bool(offer.spec.source_id))
         handle = _clib.create_inlet(offer.info.obj, n_buffer, 0, recover, _clib.BUFFER_IN_SAMPLES)
@@ -137,79 +132,39 @@ class LSLSource:
             self.close()
             raise
 
-    def _resolve(self) -> Offer:
-        if not self.label:
-            raise ContractError("an LSL source needs a name, a type or a source_id to look for")
-        wanted = {"name": self.name, "type": self.type, "source_id": self.source_id}
-        words = ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value)
-        offers = find(wanted, self.resolve_timeout_s)
-        if not offers:
-            seen = "".join(f"\n  {o}" for o in discover_offers(1.0)) or " nothing"
-            raise StreamNotFound(
-                f"source {self.label!r}: no LSL stream with {words} within {self.resolve_timeout_s:g} s. "
-                f"On the network:{seen}\nStart the sender, or correct the recipe to one of these."
-            )
-        offers = find(wanted, _RIVALS_S, minimum=len(offers) + 1) or offers
-        newest = max(offers, key=lambda o: o.created_at)
-        if len(offers) > 1:
-            offers = [full_offer(o, 1.0) or o for o in offers]
-            if len({str(o) for o in offers}) > 1:
-                seen = "".join(f"\n  {o}" for o in offers)
-                raise StreamNotFound(
-                    f"source {self.label!r}: {len(offers)} LSL streams with {words}; say which:{seen}\n"
-                    "Add name, type or source_id to the recipe until one remains."
-                )
-            _log.warning(
-                "source %r: %d identical streams, taking the newest: %s", self.label, len(offers), newest
-            )
-        return newest
-
     def _connect(self, handle: int, offer: Offer) -> None:
         self._error = ctypes.c_int32(0)
         self._error_address = ctypes.addressof(self._error)
-        _clib.open_stream(handle, self.resolve_timeout_s, self._error_address)
-        info = None
-        if not self._error.value:
-            info = _clib.full_info(handle, self.resolve_timeout_s, self._error_address)
+        info = _clib.full_info(handle, self.resolve_timeout_s, self._error_address)
         if not info:
-            raise StreamNotFound(
-                f"source {self.label!r}: {offer} was found, but its sender did not answer within "
-                f"{self.resolve_timeout_s:g} s (liblsl error {self._error.value}); "
-                "is it stopped, or behind a firewall?"
-            )
+            raise self._no_answer(offer)
         bound = to_offer(pylsl.StreamInfo(handle=info))
-        self._check(bound)
+        match.check(self.label, bound, self.unit, self.n_channels, self.rate_hz)
         self._watch = Watch(bound)
         push = self.samples_per_pull or bound.samples_per_push
         rate = bound.spec.rate_hz
         self._drain = not push
         cap = push or min(4096, max(64, math.ceil(0.1 * rate)))
         self._spec = replace(
-            bound.spec, name=self.label, unit=bound.spec.unit or self.unit or "1", max_samples=cap
+            bound.spec,
+            name=self.label,
+            unit=bound.spec.unit or canonical_unit(self.unit or "1"),
+            max_samples=cap,
         )
         self._silence_limit_s = max(5 * max(1, push) / rate, 0.1) if rate else 2.0
         self._allocate(bound, cap, max(1, push))
         self._poll_clock(self.resolve_timeout_s)
+        _clib.open_stream(handle, self.resolve_timeout_s, self._error_address)  # last: data flows from here
+        if self._error.value:
+            raise self._no_answer(offer)
         self._t_arrival = self._now()
 
-    def _check(self, bound: Offer) -> None:
-        spec, where = bound.spec, f"source {self.label!r}"
-        unit = canonical_unit(self.unit or "")
-        if unit and not spec.unit:
-            _log.warning("%s: the stream declares no unit; taking the recipe's %r", where, self.unit)
-        elif unit and unit != spec.unit:
-            raise ContractError(
-                f"{where}: the recipe counts on unit {self.unit!r}, the stream declares {spec.unit!r}; "
-                "correct the recipe or the sender"
-            )
-        if self.n_channels is not None and self.n_channels != spec.n_channels:
-            raise ContractError(
-                f"{where}: the recipe counts on {self.n_channels} channels, the stream has {spec.n_channels}"
-            )
-        if self.rate_hz is not None and not math.isclose(self.rate_hz, spec.rate_hz, rel_tol=1e-6):
-            raise ContractError(
-                f"{where}: the recipe counts on {self.rate_hz:g} Hz, the stream declares {spec.rate_hz:g} Hz"
-            )
+    def _no_answer(self, offer: Offer) -> StreamNotFound:
+        return StreamNotFound(
+            f"source {self.label!r}: {offer} was found, but its sender did not answer within "
+            f"{self.resolve_timeout_s:g} s (liblsl error {self._error.value}); "
+            "is it stopped, or behind a firewall?"
+        )
 
     def _allocate(self, bound: Offer, cap: int, push: int) -> None:
         self._raw = np.zeros((cap, bound.n_wire_channels), np.float32)
@@ -262,6 +217,8 @@ class LSLSource:
 
     def _pull(self, timeout_s: float) -> bool:
         """Fetch rows into ``_raw``; True if there are any to hand out."""
+        if self._handle is None:
+            raise ContractError(f"source {self.label!r}: read() while closed; call open() first")
         want = 1 if self._drain else self._want
         left = timeout_s
         t_end = self._now() + timeout_s
@@ -308,11 +265,12 @@ class LSLSource:
         watch = self._watch
         assert watch is not None  # noqa: S101  (it is set wherever a handle is)
         if _clib.was_clock_reset(self._handle) or watch.verdict in ("restarted", "changed"):
-            watch.start()
+            if watch.verdict not in ("restarted", "changed"):
+                watch.stop()  # what it found before the reconnection says nothing about it
+                watch.start()
             self._held, self._more = True, 1
             return self._release(left_s)
-        if watch.active:
-            watch.stop()
+        watch.stop()
         self._poll_clock(0.0)
         return True
 
@@ -328,7 +286,6 @@ class LSLSource:
             self._ints[k.RESTARTED] = 1
         if verdict:
             watch.stop()
-            watch.verdict = ""
             self._held = False
             self._poll_clock(0.0)
         return bool(verdict)

@@ -31,6 +31,9 @@ class Outlet:
     buffer_s : float
         What is kept for a slow receiver, s (1000 samples a second if irregular).
 
+    units : tuple of str
+        Unit of each channel where they differ; otherwise all carry ``spec.unit``.
+
     Notes
     -----
     *Realtime*: ``push`` allocates nothing beyond small integers; 2 µs on top of liblsl for 256 channels.
@@ -38,7 +41,13 @@ class Outlet:
     """
 
     def __init__(
-        self, spec: StreamSpec, samples_per_push: int = 1, sync: bool = True, *, buffer_s: float = 10.0
+        self,
+        spec: StreamSpec,
+        samples_per_push: int = 1,
+        sync: bool = True,
+        *,
+        buffer_s: float = 10.0,
+        units: tuple[str, ...] = (),
     ) -> None:
         if samples_per_push < 1:
             raise ContractError(
@@ -52,7 +61,7 @@ class Outlet:
         self.samples_per_push = samples_per_push
         self.n_pushed = 0
         """Samples pushed so far, which is also the number of the next one."""
-        self._info = to_info(spec, samples_per_push)
+        self._info = to_info(spec, samples_per_push, units)
         self._buffer = np.zeros((samples_per_push, spec.n_channels + 1), np.float32)
         self._data, self._seq = self._buffer[:, :-1], self._buffer[:, -1]
         self._ramp = np.arange(samples_per_push, dtype=np.int64)
@@ -94,6 +103,8 @@ class Outlet:
             self._push(data[start:stop], t_last - (len(data) - stop) * period_s)
 
     def _push(self, data: F32, t_last: float) -> None:
+        if self._handle is None:
+            raise StreamError(f"outlet {self.spec.name!r}: push() after close()")
         n = self.n_pushed
         self._data[...] = data
         if self.samples_per_push == 1:
@@ -103,12 +114,12 @@ class Outlet:
             np.bitwise_and(self._numbers, SEQ_MODULO - 1, out=self._numbers)
             self._seq[...] = self._numbers
         if _clib.push_chunk(self._handle, self._address, self._n_values, t_last, 1):
-            raise StreamError(f"outlet {self.spec.name!r}: liblsl refused a push; is it closed?")
+            raise StreamError(f"outlet {self.spec.name!r}: liblsl refused a push")
         self.n_pushed = n + self.samples_per_push
 
     def wait_for_consumers(self, timeout_s: float) -> bool:
         """Return True once somebody listens, False after ``timeout_s``."""
-        return bool(_clib.wait_for_consumers(self._handle, timeout_s))
+        return self._handle is not None and bool(_clib.wait_for_consumers(self._handle, timeout_s))
 
     def close(self) -> None:
         """Leave the network; idempotent."""

@@ -46,8 +46,7 @@ class Watch:
         """Begin to look; returns at once."""
         if self._thread is None:
             self.verdict = ""
-            self._stop.clear()
-            self._decided.clear()
+            self._stop, self._decided = threading.Event(), threading.Event()
             self._thread = threading.Thread(target=self._look, name="bmi-lsl-watch", daemon=True)
             self._thread.start()
 
@@ -57,9 +56,10 @@ class Watch:
         return self.verdict
 
     def stop(self) -> None:
-        """Stop looking; the thread ends by itself within its current question."""
+        """Stop looking and forget the verdict; the thread ends by itself within its current question."""
         self._stop.set()
         self._thread = None
+        self.verdict = ""
 
     def _look(self) -> None:
         stop, decided = self._stop, self._decided
@@ -67,28 +67,28 @@ class Watch:
         wanted = {"name": spec.name, "type": spec.type, "source_id": spec.source_id}
         while not stop.is_set():
             offers = find(wanted, 0.5)
-            if offers and self._judge(offers):
+            verdict = self._judge(offers) if offers and not stop.is_set() else ""
+            if verdict:
+                self.verdict = verdict
                 decided.set()
-                if self.verdict != "same":
+                if verdict != "same":
                     return
-            stop.wait(0.2)
+            stop.wait(1.0 if verdict else 0.2)  # a sender that answers is only quiet
 
-    def _judge(self, offers: list[Offer]) -> bool:
+    def _judge(self, offers: list[Offer]) -> Verdict:
         if any(o.uid == self.bound.uid for o in offers):
-            self.verdict = "same"
-            return True
+            return "same"
         newest = max(offers, key=lambda o: o.created_at)
         change = difference(self.bound, newest, described=False)
         if not change:
             full = full_offer(newest, 1.0)
             if full is None:
-                return False  # gone again before it answered
+                return ""  # gone again before it answered
             change = difference(self.bound, full, described=True)
             newest = full
         if change:
-            self.change, self.verdict = change, "changed"
-            return True
+            self.change = change
+            return "changed"
         _log.warning("stream %r: its sender restarted with the same promises", self.bound.spec.name)
         self.bound = newest
-        self.verdict = "restarted"
-        return True
+        return "restarted"

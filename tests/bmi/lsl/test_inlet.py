@@ -10,7 +10,7 @@ import pylsl
 import pytest
 from reference_lsl import Receiver, holes_from_stamps
 
-from bmi.errors import ContractError, StreamChanged, StreamLost, StreamNotFound
+from bmi.errors import ContractError, StreamChanged, StreamError, StreamLost, StreamNotFound
 from bmi.lsl import _ingest_kernels as k
 from bmi.lsl.inlet import LSLSource
 from bmi.lsl.outlet import Outlet
@@ -18,7 +18,7 @@ from bmi.signals import SEQ_MODULO
 from bmi.testing.sources import check_source
 
 
-def drained(source, timeout_s=0.3):
+def drained(source, timeout_s=0.2):
     """Read until nothing comes; return copies, since chunks are borrowed."""
     out = []
     while (c := source.read(timeout_s)) is not None:
@@ -259,6 +259,17 @@ def test_a_source_that_looks_for_nothing_and_one_not_open_say_so():
         _ = LSLSource(name="x").spec
 
 
+def test_reading_and_pushing_while_closed_are_refused_not_crashes(make_spec, name):
+    out, source = Outlet(make_spec()), LSLSource(name=name)
+    source.open()
+    source.close()
+    out.close()
+    with pytest.raises(ContractError, match="read\\(\\) while closed"):
+        source.read(0.0)
+    with pytest.raises(StreamError, match="push\\(\\) after close"):
+        out.push(np.zeros((1, 4), np.float32), 1.0)
+
+
 def test_strings_are_no_samples(name):
     out = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0.0, "string", name))
     with pytest.raises(ContractError, match="carries strings"):
@@ -270,11 +281,11 @@ def test_strings_are_no_samples(name):
 def test_a_killed_sender_that_restarts_is_followed_and_the_hole_is_counted(sender, name):
     first = sender()
     with LSLSource(name=name) as source:
-        before = read_for(source, 0.3)
+        before = read_for(source, 0.25)
         assert before > 200
         first.send_signal(signal.SIGKILL)
         first.wait()
-        read_for(source, 0.3)
+        read_for(source, 0.25)
         assert source.silence_s > 0.2
         sender()
         t_end = time.monotonic() + 5.0

@@ -1,0 +1,78 @@
+"""From what a recipe asks for to the one stream that answers it, or a message that lists what was there."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+
+from bmi.errors import ContractError, StreamNotFound
+from bmi.lsl.info import Offer, canonical_unit, discover_offers, find, full_offer
+
+_log = logging.getLogger(__name__)
+
+_RIVALS_S = 0.15  # how long a second stream of the same description may take to show itself
+
+
+def resolve(label: str, wanted: Mapping[str, str], timeout_s: float) -> Offer:
+    """Return the stream that matches every word of ``wanted`` (``name``, ``type``, ``source_id``).
+
+    Streams equal in everything but their start are one sender started twice: the newest is taken, with a
+    warning.
+
+    Raises
+    ------
+    ContractError
+        Nothing to look for, or the stream carries strings.
+    StreamNotFound
+        None within ``timeout_s``, or several different ones; lists what was found.
+    """
+    words = ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value)
+    if not words:
+        raise ContractError("an LSL source needs a name, a type or a source_id to look for")
+    offers = find(wanted, timeout_s)
+    if not offers:
+        raise StreamNotFound(
+            f"source {label!r}: no LSL stream with {words} within {timeout_s:g} s. "
+            f"On the network:{_listed(discover_offers(1.0))}\n"
+            "Start the sender, or correct the recipe to one of these."
+        )
+    offers = find(wanted, _RIVALS_S, minimum=len(offers) + 1) or offers
+    newest = max(offers, key=lambda o: o.created_at)
+    if len(offers) > 1:
+        described = [full_offer(o, 1.0) or o for o in offers]
+        if len(set(map(str, described))) > 1:
+            raise StreamNotFound(
+                f"source {label!r}: {len(offers)} LSL streams with {words}; say which:{_listed(described)}\n"
+                "Add name, type or source_id to the recipe until one remains."
+            )
+        _log.warning("source %r: %d identical streams, taking the newest: %s", label, len(offers), newest)
+    if newest.wire_format == "string":
+        raise ContractError(f"source {label!r}: {newest} carries strings; samples must be numbers")
+    return newest
+
+
+def check(label: str, bound: Offer, unit: str | None, n_channels: int | None, rate_hz: float | None) -> None:
+    """Compare a stream with what the recipe counts on. Raises ContractError naming both."""
+    spec, where = bound.spec, f"source {label!r}"
+    if unit and not spec.unit:
+        _log.warning("%s: the stream declares no unit; taking the recipe's %r", where, unit)
+    elif unit and canonical_unit(unit) != spec.unit:
+        raise ContractError(
+            f"{where}: the recipe counts on unit {unit!r}, the stream declares {spec.unit!r}; "
+            "correct the recipe or the sender"
+        )
+    if n_channels is not None and n_channels != spec.n_channels:
+        raise ContractError(
+            f"{where}: the recipe counts on {n_channels} channels, the stream has {spec.n_channels}; "
+            "correct the recipe or the sender"
+        )
+    if rate_hz is not None and not math.isclose(rate_hz, spec.rate_hz, rel_tol=1e-6):
+        raise ContractError(
+            f"{where}: the recipe counts on {rate_hz:g} Hz, the stream declares {spec.rate_hz:g} Hz; "
+            "correct the recipe or the sender"
+        )
+
+
+def _listed(offers: list[Offer]) -> str:
+    return "".join(f"\n  {o}" for o in offers) or " nothing"
