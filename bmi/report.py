@@ -19,7 +19,7 @@ from rich.text import Text
 from bmi.contracts import TrialResult
 from bmi.errors import PluginError
 from bmi.frame import FAINT, GREEN, RED, duration
-from bmi.latency import Histogram
+from bmi.latency import LOW_NS, Histogram
 from bmi.telemetry import Steps, age_ns, own_ns
 
 if TYPE_CHECKING:
@@ -198,9 +198,10 @@ def plot_latency(steps: Steps, path: Path) -> None:
         histogram = Histogram()
         histogram.add(values)
         low, high, n = (np.array(column) for column in zip(*histogram.grouped(60), strict=True))
+        low = np.maximum(low, LOW_NS / 2)  # the bin of everything below 1 µs has no place for 0 on a log axis
         ax.bar(low / scale, n, width=(high - low) / scale, align="edge", color=colour)
         for q in (50, 99, 99.9):
-            at = histogram.percentile(q) / scale
+            at = max(histogram.percentile(q), LOW_NS / 2) / scale
             ax.axvline(at, color="0.3", lw=0.8, ls=":")
             ax.annotate(f"p{q:g}", (at, 1.0), xycoords=("data", "axes fraction"), fontsize=7, va="bottom")
         ax.set_xscale("log")

@@ -126,6 +126,13 @@ def test_no_trials_is_an_empty_picture(tmp_path):
     assert (tmp_path / "none.png").exists()
 
 
+def test_latency_of_a_lock_step_session_has_no_age_and_is_drawn(tmp_path):
+    steps, _ = reaches(1)
+    steps["t"] = steps["t_arrival"] = steps["t_written"]
+    plot_latency(steps, tmp_path / "x.png")
+    assert (tmp_path / "x.png").exists()
+
+
 def test_latency_of_nothing_is_refused(tmp_path):
     steps, _ = reaches(1)
     with pytest.raises(ValueError, match="recording empty"):
