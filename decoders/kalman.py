@@ -22,8 +22,7 @@ from decoders.statespace import (
     params_from,
     rest_dynamics,
 )
-
-AXES = ("x", "y", "z")
+from decoders.streams import axes, bin_s, check_fit, check_rows, hold
 
 
 @dataclass(kw_only=True)
@@ -60,7 +59,7 @@ class Kalman:
     """Dimensions of the movement."""
     encode_position: bool = False
     """Whether features may be tuned to position; otherwise position is only integrated (Kim 2008)."""
-    q: Literal["diagonal", "full"] = "diagonal"
+    q: Literal["diagonal", "full"] = "full"
     """Encoding noise: independent channels, or a covariance shrunk by ``q_shrinkage``."""
     q_shrinkage: Annotated[float, Ge(0), Le(1)] = 0.1
     """Shrinkage of a full Q toward its diagonal."""
@@ -138,7 +137,8 @@ class Kalman:
         Y : (n, n_features)
             Features per bin; NaN where missing.
         X : (n, n_dims) or (n, n_states)
-            Velocity in ``unit``; or every state, ordered velocity, position, acceleration.
+            Velocity in ``unit``; or every state, ordered velocity, position, acceleration. Rows with NaN are
+            not learned from (rest between movements, say).
         dt_s : float
             Bin width, s.
         groups : (n,), optional
@@ -151,10 +151,7 @@ class Kalman:
         """
         Y, X = np.asarray(Y, dtype=np.float64), np.asarray(X, dtype=np.float64)
         groups = np.zeros(len(Y), int) if groups is None else np.asarray(groups)
-        if not len(Y) == len(X) == len(groups):
-            raise ContractError(
-                f"kalman.fit: Y, X, groups have {len(Y)}, {len(X)}, {len(groups)} rows; make them equal"
-            )
+        check_rows("kalman", Y, X, groups)
         S = kinematic_states(X, self._order, self.n_dims, dt_s, groups)
         A, W = fit_dynamics(S, self._order, self.n_dims, dt_s, groups)
         C, Q, b = fit_encoder(Y, S, self._encoded, full=self.q == "full", shrinkage=self.q_shrinkage)
@@ -163,7 +160,7 @@ class Kalman:
 
     def cold_start(self, specs: Sequence[StreamSpec]) -> None:
         """Set parameters that decode to rest: no tuning, unit noise, the prior's dynamics."""
-        m, dt_s = sum(s.n_channels for s in specs), _bin_s(specs[0])
+        m, dt_s = sum(s.n_channels for s in specs), bin_s("kalman", specs[0])
         A, W = rest_dynamics(self._order, self.n_dims, dt_s, self.tau_s, self.prior_speed_mm_s)
         Q = np.eye(m) if self.q == "full" else np.ones(m)
         self.params_ = params_from(A, W, np.zeros((m, self.n_states)), Q, np.zeros(m), dt_s)
@@ -180,20 +177,12 @@ class Kalman:
             If number of features or bin width differ from what the parameters were made for.
         """
         p, m, n, d = self._params, sum(s.n_channels for s in specs), self.n_states, self.n_dims
-        if p is None:
-            raise NotFittedError(
-                "kalman: no parameters; fit, load a calibration, or start cold with a learner"
-            )
-        dt_s = _bin_s(specs[0])
+        check_fit("kalman", p and (len(p.C), p.dt_s.item()), specs, m)
+        assert p is not None  # noqa: S101 - just checked
         if p.C.shape != (m, n):
             raise ContractError(
-                f"kalman: parameters are for {p.C.shape[0]} features and {p.C.shape[1]} states, the streams "
-                f"{[s.name for s in specs]} bring {m} features and the settings {n} states; calibrate again"
-            )
-        if abs(p.dt_s[0] - dt_s) > 1e-6 * dt_s:
-            raise ContractError(
-                f"kalman: parameters were fitted with bins of {p.dt_s[0]:g} s, stream {specs[0].name!r} has bins of "
-                f"{dt_s:g} s; set bin_s to {p.dt_s[0]:g} or calibrate again"
+                f"kalman: parameters have {p.A.shape[0]} states, the settings {n}; "
+                "use the settings they were fitted with"
             )
         sizes = [getattr(p, name).size for name in self._layout]
         self._vector, at, slots = np.zeros(sum(sizes)), 0, []
@@ -223,16 +212,12 @@ class Kalman:
         warm.flags.writeable = False  # another type to numba: compile for both, whoever sends the chunks
         self._call(warm, 0)
         self.reset()
-        names = AXES[:d] if d <= len(AXES) else tuple(f"d{i}" for i in range(d))
-        return IntentSpec(dims=names, unit=self.unit, rate_hz=specs[0].rate_hz)
+        return IntentSpec(dims=axes(d), unit=self.unit, rate_hz=specs[0].rate_hz)
 
     def step(self, bundle: Bundle) -> Intent | None:
         """Decode every row of the primary chunk; other streams hold their latest row, NaN until first seen."""
         if len(bundle) > 1:
-            for i in range(1, len(bundle)):
-                other = bundle[i]
-                if other is not None:
-                    self.y_[self._starts[i] : self._starts[i + 1]] = other.data[-1]
+            hold(bundle, self.y_, self._starts)
         chunk = bundle[0]
         if chunk is None:
             return None
@@ -289,9 +274,3 @@ class Kalman:
             P[:] = 0.5 * (P + P.T)
         self._intent.mean[:], self._intent.cov[:] = x[:d], P[:d, :d]
         return seen
-
-
-def _bin_s(spec: StreamSpec) -> float:
-    if spec.rate_hz <= 0:
-        raise ContractError(f"kalman: stream {spec.name!r} is irregular; put a bin stage before the decoder")
-    return 1.0 / spec.rate_hz

@@ -134,7 +134,7 @@ def kinematic_states(X: F64, order: int, n_dims: int, dt_s: float, groups: AnyAr
     out[:, :d] = X
     for g in pieces(groups):
         v = X[g]
-        out[g, d : 2 * d] = dt_s * (np.cumsum(v, axis=0) - v)
+        out[g, d : 2 * d] = dt_s * (np.nancumsum(v, axis=0) - np.nan_to_num(v))
         if order > 2:
             out[g.start + 1 : g.stop, 2 * d :] = np.diff(v, axis=0) / dt_s
     return out
@@ -154,6 +154,7 @@ def fit_dynamics(S: F64, order: int, n_dims: int, dt_s: float, groups: AnyArray)
     """
     d = n_dims
     same = np.asarray(groups[1:] == groups[:-1])
+    same &= np.isfinite(S[1:]).all(axis=1) & np.isfinite(S[:-1]).all(axis=1)
     before, after = S[:-1][same], S[1:][same]
     if len(before) < 2 * S.shape[1]:
         raise ContractError(f"fit: {len(before)} usable pairs of bins are too few for {S.shape[1]} states")
@@ -183,7 +184,8 @@ def fit_encoder(
     Variances are floored at 1e-4 of their mean: a channel silent during calibration must not pass for a perfect
     one. Rows with a missing feature count for the other channels only.
     """
-    m = Y.shape[1]
+    taught = np.isfinite(S).all(axis=1)
+    Y, S, m = Y[taught], S[taught], Y.shape[1]
     C, b, rest = np.zeros((m, S.shape[1])), np.zeros(m), np.zeros(Y.shape)
     ok = np.isfinite(Y)
     whole = ok.all(axis=0)
@@ -208,6 +210,7 @@ def fit_encoder(
     var = np.maximum(var, 1e-4 * var.mean() + 1e-12)
     if not full:
         return C, var, b
+    shrinkage = max(shrinkage, m / (m + len(Y)))  # few rows tell little of many covariances
     Q = rest.T @ rest / np.sqrt(np.outer(count, count)) * (1 - shrinkage)
     Q[np.diag_indices(m)] = var
     return C, Q, b

@@ -13,7 +13,8 @@ def regular(stage: str, spec: StreamSpec) -> None:
     """Raise ContractError unless the stream has a sampling rate."""
     if spec.rate_hz <= 0:
         raise ContractError(
-            f"{stage}: stream {spec.name!r} is irregular (rate 0); expected a sampling rate: resample it at the source"
+            f"{stage}: stream {spec.name!r} is irregular (rate 0); expected a sampling rate: "
+            "resample it at the source"
         )
 
 
@@ -31,4 +32,14 @@ def rows_out(out: Chunk, data: F32, t: F64, rows: int) -> Chunk:
     """Point the reused chunk at the first ``rows`` of its buffers."""
     out.data = data[:rows]
     out.t = t[:rows]
+    return out
+
+
+def pass_times(out: Chunk, data: F32, chunk: Chunk) -> Chunk:
+    """Point the reused chunk at ``data``, one row for every row of ``chunk``, with its times."""
+    out.data = data[: chunk.data.shape[0]]
+    out.t = chunk.t
+    out.t_arrival = chunk.t_arrival
+    out.seq = chunk.seq
+    out.n_lost_before = chunk.n_lost_before
     return out

@@ -12,7 +12,7 @@ from bmi.contracts import State
 from bmi.errors import ContractError
 from bmi.signals import Chunk, StreamSpec
 from decoders.features import _spikes_kernels as kernels
-from decoders.features.rows import regular, rows_out, warm_rows
+from decoders.features.rows import pass_times, regular, rows_out, warm_rows
 
 
 @dataclass(kw_only=True)
@@ -83,8 +83,8 @@ class Bin:
 class Smooth:
     """Causal smoothing: exponential forgetting, or the mean of the last ``width_s``.
 
-    Until a boxcar's window has filled, the mean is over what there is. A sample that is NaN comes out NaN; the
-    smoother holds its state over it (boxcar: as though the last finite sample had come again). At a gap the
+    Until a boxcar's window has filled, the mean is over what there is. A sample that is NaN comes out NaN;
+    the smoother holds its state over it (boxcar: as though the last finite sample had come again). At a gap the
     state is held.
 
     Notes
@@ -115,19 +115,11 @@ class Smooth:
 
     def step(self, chunk: Chunk) -> Chunk:
         """Return the chunk, smoothed."""
-        n = chunk.data.shape[0]
-        out = self._out
-        out.data = self._data[:n]
+        out = pass_times(self._out, self._data, chunk)
         if self.kind == "boxcar":
             kernels.boxcar_rows(chunk.data, self._ring, self._at, self._acc, out.data)
         else:
             kernels.exponential_rows(chunk.data, self._alpha, self._acc, out.data)
-        out.t, out.t_arrival, out.seq, out.n_lost_before = (
-            chunk.t,
-            chunk.t_arrival,
-            chunk.seq,
-            chunk.n_lost_before,
-        )
         return out
 
     def state(self) -> State:
@@ -163,15 +155,8 @@ class Lags:
 
     def step(self, chunk: Chunk) -> Chunk:
         """Return each row with its predecessors."""
-        out = self._out
-        out.data = self._data[: chunk.data.shape[0]]
+        out = pass_times(self._out, self._data, chunk)
         kernels.lag_rows(chunk.data, chunk.n_lost_before, self._past, out.data)
-        out.t, out.t_arrival, out.seq, out.n_lost_before = (
-            chunk.t,
-            chunk.t_arrival,
-            chunk.seq,
-            chunk.n_lost_before,
-        )
         return out
 
     def state(self) -> State:

@@ -1,0 +1,90 @@
+"""Compiled biquad cascades and band power. Channels are innermost: those loops vectorise, several short ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from decoders.features._spikes_kernels import push_boxcar
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def filter_row(data, i, coef, z, held):
+    """Run row i of data through the cascade; the result is in ``held[2]``.
+
+    coef (n_sections, 7): b0 b1 b2 a1 a2 and the state a constant 1 would have left behind. z (n_sections, 2, n).
+    held (3, n): last finite input, whether there was one, the row under way. A channel's first sample sets the
+    state as though it had always been there: an electrode's offset makes no transient. What is not finite is
+    replaced by the last that was.
+    """
+    n = held.shape[1]
+    new = 0
+    for c in range(n):
+        x = np.float64(data[i, c])
+        ok = x - x == 0.0
+        held[0, c] = x if ok else held[0, c]
+        new += ok & (held[1, c] == 0.0)
+    if new > 0:
+        for c in range(n):
+            x = np.float64(data[i, c])
+            if held[1, c] == 0.0 and x - x == 0.0:
+                held[1, c] = 1.0
+                for s in range(coef.shape[0]):
+                    z[s, 0, c] = coef[s, 5] * x
+                    z[s, 1, c] = coef[s, 6] * x
+    for c in range(n):
+        held[2, c] = held[0, c]
+    row = held[2]
+    for s in range(coef.shape[0]):
+        b0, b1, b2, a1, a2 = coef[s, 0], coef[s, 1], coef[s, 2], coef[s, 3], coef[s, 4]
+        z0, z1 = z[s, 0], z[s, 1]
+        for c in range(n):
+            x = row[c]
+            y = b0 * x + z0[c]
+            z0[c] = b1 * x - a1 * y + z1[c]
+            z1[c] = b2 * x - a2 * y
+            row[c] = y
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bandpass_rows(data, coef, z, held, out):
+    """Filter every row; NaN comes out where NaN (or Inf) went in."""
+    for i in range(data.shape[0]):
+        filter_row(data, i, coef, z, held)
+        for c in range(data.shape[1]):
+            x = data[i, c]
+            out[i, c] = held[2, c] if x - x == np.float32(0.0) else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def power_rows(data, seq, every, coef, z, held, ring, at, acc, out, index):
+    """Band-pass, square, average over the ring; return the rows written.
+
+    A row is written after every ``every``-th sample by sequence number, or after the chunk's last if every is 0;
+    ``index`` (n_rows) receives which samples they were.
+    """
+    rows, last = 0, data.shape[0] - 1
+    for i in range(data.shape[0]):
+        filter_row(data, i, coef, z, held)
+        row = held[2]
+        for c in range(row.size):
+            row[c] *= row[c]
+        push_boxcar(row, ring, at, acc)
+        if (seq + i) % every != every - 1 if every > 0 else i < last:
+            continue
+        filled = 1.0 / min(at[1], ring.shape[0])
+        for c in range(row.size):
+            x = data[i, c]
+            out[rows, c] = max(acc[0, c], 0.0) * filled if x - x == np.float32(0.0) else np.nan
+        index[rows] = i
+        rows += 1
+    return rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_rows(out, rows, floor):
+    """Natural logarithm in place, of at least ``floor``."""
+    for i in range(rows):
+        for c in range(out.shape[1]):
+            x = out[i, c]
+            out[i, c] = np.log(x if x > floor else floor) if x - x == np.float32(0.0) else np.nan
