@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import re
 import struct
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,7 @@ _WORDS, _META, _PAGE = 64, 192, 4096
 _BEGUN, _COMMITTED = 0, 8  # index of the word; one cache line apart
 _MAX_BYTES = 1 << 36
 _TRIES = 1000
+_SCALAR = re.compile(r"[<>|=][?bBiufcSUV]\d{1,8}")
 
 
 def dtype_to_json(dtype: np.dtype[Any]) -> Any:
@@ -51,7 +53,11 @@ def dtype_from_json(descr: Any) -> np.dtype[Any]:
     """
 
     def fields(d: Any) -> Any:
-        return d if isinstance(d, str) else [(f[0], fields(f[1]), *(tuple(s) for s in f[2:])) for f in d]
+        if isinstance(d, str):
+            if not _SCALAR.fullmatch(d):  # NumPy would parse it as an expression
+                raise ValueError(f"{d!r} is no scalar type")
+            return d
+        return [(f[0], fields(f[1]), *(tuple(s) for s in f[2:])) for f in d]
 
     try:
         dtype = np.lib.format.descr_to_dtype(fields(descr))

@@ -221,12 +221,14 @@ class Scan:
         schema = self._schemas.get(channel.schema_id)
         if channel.message_encoding != ROWS_ENCODING or schema is None or schema.encoding != SCHEMA_ENCODING:
             return False
+        if schema.name != schema_name(schema.data):
+            return False
         try:
             text = json.loads(schema.data)
             dtype, meta, topic = dtype_from_json(text["descr"]), dict(text["meta"]), text["topic"]
         except (RecordingError, ValueError, TypeError, KeyError):
             return False
-        if schema.name != schema_name(schema.data) or topic != channel.topic:
+        if topic != channel.topic:
             return False
         self.topics[channel.id] = Topic(topic, dtype, meta)
         return True

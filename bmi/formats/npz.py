@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +19,7 @@ from bmi.formats.binned import MAX_BYTES, BinnedRecording, require
 _NEEDED = ("counts", "kinematics", "bin_s")
 _OPTIONAL = ("trial", "score", "position", "target_rad")
 _TEXT = ("unit", "position_unit", "dims")
+_KEYS = (*_NEEDED, *_OPTIONAL, *_TEXT)
 
 
 def read_npz(path: Path | str) -> BinnedRecording:
@@ -32,13 +34,11 @@ def read_npz(path: Path | str) -> BinnedRecording:
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
-                if info.file_size > MAX_BYTES:
-                    raise RecordingError(
-                        f"{path}: {info.filename} unpacks to {info.file_size} bytes; too large"
-                    )
+                if info.filename.removesuffix(".npy") in _KEYS:
+                    _check_size(path, archive, info)
         with np.load(path, allow_pickle=False) as npz:
             require(path, npz, _NEEDED)
-            found = {key: npz[key] for key in (*_NEEDED, *_OPTIONAL, *_TEXT) if key in npz}
+            found = {key: npz[key] for key in _KEYS if key in npz}
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, SyntaxError) as e:
         raise RecordingError(f"{path}: cannot be read as a NumPy archive: {e}") from e
     except (NotImplementedError, RuntimeError) as e:  # zipfile: encrypted or unknown compression
@@ -51,6 +51,24 @@ def read_npz(path: Path | str) -> BinnedRecording:
         position_unit=_text(path, "position_unit", found.get("position_unit")),
         dims=_names(path, found.get("dims")),
     )
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Refuse an array that is too large, or promises more than is there, before NumPy makes room for it."""
+    where = f"{path}: {info.filename}"
+    if info.file_size > MAX_BYTES:
+        raise RecordingError(f"{where} unpacks to {info.file_size} bytes; too large")
+    with archive.open(info) as f:
+        version = np.lib.format.read_magic(f)
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(f)
+        elif version == (2, 0):
+            shape, _, dtype = np.lib.format.read_array_header_2_0(f)
+        else:
+            raise RecordingError(f"{where} has version {version} of the NumPy format; expected 1.0 or 2.0")
+        promised, there = math.prod(shape) * dtype.itemsize, info.file_size - f.tell()
+    if promised != there and not dtype.hasobject:
+        raise RecordingError(f"{where} of shape {shape} takes {promised} bytes, {there} are there")
 
 
 def _text(path: Path, key: str, value: Any) -> str:

@@ -137,7 +137,21 @@ def test_errors_say_what_was_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "descr", ["|O", "nonsense", None, 7, [], [["a"]], [["a", "|O"]], [["a", "<f8", [-3]]], [[1, 2, 3]]]
+    "descr",
+    [
+        "|O",
+        "nonsense",
+        ",",
+        "(2,)<f8",
+        "<M8[ns]",
+        None,
+        7,
+        [],
+        [["a"]],
+        [["a", "|O"]],
+        [["a", "<f8", [-3]]],
+        [[1, 2, 3]],
+    ],
 )
 def test_hostile_record_types_are_refused(descr):
     with pytest.raises(RecordingError):

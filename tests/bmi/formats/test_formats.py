@@ -1,6 +1,7 @@
 """Binned recordings from files: what fits is read exactly, what does not is refused in words."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,20 @@ def test_an_archive_that_promises_too_much_is_refused_before_it_is_unpacked(tmp_
     monkeypatch.setattr(binned, "MAX_BYTES", 1000)
     with pytest.raises(RecordingError, match="exceeds"):
         binned.BinnedRecording.checked("here", **{**GOOD, "counts": np.zeros((1000, 2))})
+
+
+def test_an_array_that_promises_more_than_is_there_is_refused_before_room_is_made(tmp_path):
+    np.savez(tmp_path / "good.npz", **GOOD)
+    with zipfile.ZipFile(tmp_path / "good.npz") as good, zipfile.ZipFile(tmp_path / "a.npz", "w") as bad:
+        for name in good.namelist():
+            bad.writestr(
+                name,
+                good.read(name).replace(b"'shape': (6, 2), }          ", b"'shape': (60000000000, 2), }"),
+            )
+    with pytest.raises(
+        RecordingError, match=r"shape \(60000000000, 2\) takes 960000000000 bytes, 96 are there"
+    ):
+        read(tmp_path / "a.npz")
 
 
 def test_mat_trials_are_joined_and_scored_from_cue_to_end(tmp_path):
