@@ -15,6 +15,7 @@ from numba import njit
 SPEED, ACCELERATION, JERK, HOLD, WALLS = 0, 1, 2, 3, 4
 DESIRED, POSITION, MEASURED, OUT, BRAKE, WISH = 0, 1, 2, 3, 4, 5
 BISECTIONS = 40
+HUGE = 1.7e308
 REST = 1e-12  # mm/s: closer to rest than any limit can tell
 
 FLAG_SPEED, FLAG_ACCELERATION, FLAG_JERK, FLAG_WORKSPACE = 32, 64, 128, 256
@@ -56,6 +57,20 @@ def travel(v, a, limits):  # type: ignore[no-untyped-def]
         way += 0.5 * (left * left - last * last) / steepest
     t3 = steepest / jerk
     return way + jerk * t3**3 / 6.0 + hold * peak
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def length(x):  # type: ignore[no-untyped-def]
+    """Euclidean norm, also of numbers whose square overflows."""
+    largest = 0.0
+    for value in x:
+        largest = max(largest, abs(value))
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for value in x:
+        total += (value / largest) ** 2
+    return min(largest * math.sqrt(total), HUGE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -110,12 +125,10 @@ def limit_motion(dt, limits, motion, work):  # type: ignore[no-untyped-def]
     """Move ``motion`` toward ``work[DESIRED]`` over ``dt`` inside every limit; return which acted."""
     n = work.shape[1]
     flags = 0
-    square = 0.0
-    for i in range(n):
-        square += work[DESIRED, i] ** 2
+    norm = length(work[DESIRED])
     scale = 1.0
-    if square > limits[SPEED] ** 2:
-        scale = limits[SPEED] / math.sqrt(square)
+    if norm > limits[SPEED]:
+        scale = limits[SPEED] / norm
         flags |= FLAG_SPEED
     for i in range(n):
         flags |= limit_axis(i, scale * work[DESIRED, i], dt, limits, motion, work)
@@ -201,15 +214,14 @@ def rebase(elapsed, rules, limits, motion, work):  # type: ignore[no-untyped-def
         return 0.0
     if elapsed <= limits[HOLD]:
         return elapsed
-    square = 0.0
     for i in range(work.shape[1]):
         v = work[MEASURED, i]
         motion[0, i] = v if math.isfinite(v) else 0.0
         motion[1, i] = 0.0
-        square += motion[0, i] ** 2
-    if square > limits[SPEED] ** 2:
+    norm = length(motion[0])
+    if norm > limits[SPEED]:
         for i in range(work.shape[1]):
-            motion[0, i] *= limits[SPEED] / math.sqrt(square)
+            motion[0, i] *= limits[SPEED] / norm
     return rules[PERIOD]
 
 
@@ -232,12 +244,9 @@ def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: 
     if armed and idle >= rules[DEADMAN]:
         flags |= F_DEADMAN
     if heard:
-        speed = 0.0
-        for i in range(n):
-            if flags & F_ABSTAINED:
-                work[DESIRED, i] = 0.0
-            speed += work[DESIRED, i] ** 2
-        if armed and counts[AWAITS_NEUTRAL] and speed <= rules[NEUTRAL_SPEED] ** 2:
+        if flags & F_ABSTAINED:
+            work[DESIRED, :] = 0.0
+        if armed and length(work[DESIRED]) <= rules[NEUTRAL_SPEED]:
             counts[AWAITS_NEUTRAL] = 0
     passes = armed and heard and not counts[AWAITS_NEUTRAL] and not flags & F_ABSTAINED
     rule = flags & (F_STALE | F_SILENT | F_NOT_FINITE | F_DEADMAN)
@@ -254,16 +263,13 @@ def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: 
         return -1
     if state == STOPPED:
         flags |= F_STOP
-        for i in range(2 * n):
-            memory[MOTION + i] = 0.0
-        for i in range(n):
-            work[OUT, i] = 0.0
+        motion[:] = 0.0
+        work[OUT, :] = 0.0
     else:
         if not armed or counts[AWAITS_NEUTRAL]:
             flags |= F_NOT_ARMED
         if not passes:
-            for i in range(n):
-                work[DESIRED, i] = 0.0
+            work[DESIRED, :] = 0.0
         dt = rebase(now - memory[T_ISSUED], rules, limits, motion, work)
         flags |= limit_motion(dt, limits, motion, work)
     memory[T_ISSUED] = now

@@ -16,6 +16,7 @@ from bmi.signals import F64, Command, DeviceSpec, GateState, Intent, IntentSpec
 
 UNIT = "mm/s"
 _NEVER = -np.inf
+_F64 = np.dtype(np.float64)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -245,10 +246,10 @@ class Gate:
 
 def _take(into: F64, values: F64, shape: tuple[int, ...]) -> bool:
     """Copy ``values`` if they have the shape and are real numbers; else say so."""
-    if getattr(values, "shape", None) != shape:
+    dtype = getattr(values, "dtype", None)
+    if dtype is not _F64 and getattr(dtype, "kind", "?") not in "fiu":
         return False
-    try:
-        into[:] = values
-    except (TypeError, ValueError):
+    if values.shape != shape:
         return False
+    into[:] = values
     return True

@@ -207,7 +207,7 @@ def _median(x: F64) -> AnyArray:
     n = np.isfinite(x).sum(-1)
     ordered = np.sort(x, -1)  # NaN last
     low = np.take_along_axis(ordered, np.maximum(n - 1, 0)[..., None] // 2, -1)[..., 0]
-    high = np.take_along_axis(ordered, np.minimum(n, x.shape[-1] - 1)[..., None] // 2, -1)[..., 0]
+    high = np.take_along_axis(ordered, np.minimum(n // 2, x.shape[-1] - 1)[..., None], -1)[..., 0]
     return np.where(n > 0, 0.5 * (low + high), np.nan)
 
 

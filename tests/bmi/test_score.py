@@ -1,0 +1,128 @@
+"""Scores against figures worked out by hand."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bmi.contracts import TrialResult
+from bmi.score import Trajectory, path_efficiency, score, throughput_bit_s
+
+
+def trial(k=0, *, success=True, acquire_s=1.0, path_mm=68.0, distance_mm=80.0, width_mm=24.0, t=0.0):
+    return TrialResult(k, success, t, acquire_s, path_mm, distance_mm, width_mm, k % 8)
+
+
+FOUR = [
+    trial(0, acquire_s=0.5, t=0.0),
+    trial(1, acquire_s=0.7, t=2.0, path_mm=136.0),
+    trial(2, acquire_s=1.5, t=4.0),
+    trial(3, success=False, acquire_s=4.0, t=6.0, path_mm=1000.0),
+]
+
+
+def test_four_trials_by_hand():
+    s = score(FOUR, n_targets=8, seed=0)
+    assert s.n_trials == 4
+    assert s.success.value == 0.75
+    assert s.acquire_s.value == 0.7
+    assert s.path_efficiency.value == pytest.approx((1.0 + 0.5 + 1.0) / 3)
+    difficulty = math.log2(80 / 24 + 1)
+    assert s.throughput_bit_s.value == pytest.approx(difficulty * (1 / 0.5 + 1 / 0.7 + 1 / 1.5) / 3)
+    # 3 right, 1 wrong, 7 alternatives, from the first onset (0 s) to the last end (10 s)
+    assert s.bit_rate_bit_s.value == pytest.approx(math.log2(7) * (3 - 1) / 10.0)
+    assert s.chance_success == 1 / 8
+
+
+def test_bit_rate_counts_the_time_it_is_given():
+    s = score(FOUR, n_targets=8, seed=0, elapsed_s=20.0)
+    assert s.bit_rate_bit_s.value == pytest.approx(math.log2(7) * 2 / 20.0)
+
+
+def test_bit_rate_is_never_negative():
+    lost = [trial(k, success=False) for k in range(3)]
+    assert score([*lost, trial(3)], n_targets=8, seed=0, elapsed_s=5.0).bit_rate_bit_s.value == 0.0
+
+
+def test_one_reach_by_hand():
+    assert throughput_bit_s(trial(distance_mm=72.0, acquire_s=0.8)) == pytest.approx(2.0 / 0.8)
+    assert path_efficiency(trial(path_mm=85.0)) == pytest.approx(68.0 / 85.0)
+    assert path_efficiency(trial(path_mm=60.0)) == 1.0
+    assert math.isnan(path_efficiency(trial(path_mm=0.0)))
+
+
+def test_the_median_of_an_even_number_lies_between():
+    s = score(FOUR[:2], n_targets=8, seed=0)
+    assert s.acquire_s.value == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_the_median_leaves_failures_out(n):
+    times = np.random.default_rng(n).uniform(0.3, 3.0, n)
+    trials = [trial(k, acquire_s=t, t=5.0 * k) for k, t in enumerate(times)]
+    s = score([*trials, trial(n, success=False, acquire_s=4.0, t=50.0)], n_targets=8, seed=0)
+    assert s.acquire_s.value == pytest.approx(np.median(times))
+
+
+def test_intervals_follow_from_the_seed_and_cover_the_value():
+    a, b, c = (score(FOUR * 10, n_targets=8, seed=k) for k in (1, 1, 2))
+    assert a == b
+    assert a != c
+    assert a.success.low < 0.75 < a.success.high
+    # binomial standard error of 0.75 with 40 trials: 0.068
+    assert a.success.high - a.success.low == pytest.approx(4 * 0.068, rel=0.2)
+
+
+def test_without_success_nothing_is_invented():
+    s = score([trial(success=False)] * 3, n_targets=8, seed=0)
+    assert s.success == (0.0, 0.0, 0.0)
+    assert math.isnan(s.acquire_s.value)
+    assert math.isnan(s.throughput_bit_s.value)
+
+
+def test_without_trials_nothing_is_invented():
+    s = score([], n_targets=8, seed=0)
+    assert s.n_trials == 0
+    assert math.isnan(s.success.value)
+
+
+def way(xs, goal=(80.0, 0.0), dt=0.1):
+    position = np.stack([np.asarray(xs, float), np.zeros(len(xs))], 1)
+    return Trajectory(np.arange(len(xs)) * dt, position, np.asarray(goal), 12.0)
+
+
+def test_overshoots_and_dial_in_time():
+    """In at 0.2 s, out again, in at 0.5 s and held: one overshoot, 0.3 s of dialling in."""
+    ways = [way([0, 40, 75, 95, 95, 85, 82, 80, 80])]
+    s = score([trial()], n_targets=8, seed=0, trajectories=ways)
+    assert s.overshoots.value == 1.0
+    assert s.dial_in_s.value == pytest.approx(0.3)
+
+
+def test_chance_is_how_often_the_same_ways_would_have_hit_other_targets():
+    """Standing at the right target all the time acquires it for both asked targets: chance is one half."""
+    right = way([80.0] * 9)
+    left_asked = way([80.0] * 9, goal=(-80.0, 0.0))
+    s = score([trial(), trial(1, success=False)], n_targets=2, seed=0, trajectories=[right, left_asked])
+    assert s.chance_success == 0.5
+
+
+def test_chance_needs_a_hold():
+    through = way([-80.0, -80.0, 0, 80.0, 80.0, 80.0, 80.0])  # only 0.1 s at the left one
+    other = way([0.0] * 9, goal=(-80.0, 0.0))
+    s = score([trial(), trial(1, success=False)], n_targets=2, seed=0, trajectories=[through, other])
+    assert s.chance_success == 0.0
+
+
+def test_trajectories_must_match_the_trials():
+    with pytest.raises(ValueError, match="one trajectory a trial"):
+        score(FOUR, n_targets=8, seed=0, trajectories=[])
+
+
+def test_it_prints_chance_and_travels_as_json():
+    s = score(FOUR, n_targets=8, seed=0)
+    assert "chance 0.125" in str(s)
+    plain = json.loads(json.dumps(s.as_dict(), allow_nan=False))
+    assert plain["success"][0] == 0.75
+    assert plain["dial_in_s"] == [None, None, None]
