@@ -11,6 +11,7 @@ from bmi.contracts import Device
 from bmi.errors import DeviceError
 from bmi.lsl.inlet import LSLSource
 from bmi.signals import Command, GateFlag, GateState
+from bmi.testing.devices import check_device
 from devices.cursor import Cursor
 from devices.lsl import LSLDevice
 
@@ -115,3 +116,7 @@ def test_life_cycle(request):
         device.close()
         device.close()
     device.stop("closed")
+
+
+def test_it_keeps_the_contract_of_a_device(request):
+    check_device(lambda: LSLDevice(stream_name=request.node.name))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bmi.contracts import Device
 from bmi.errors import DeviceError
 from bmi.signals import Command, GateFlag, GateState
+from bmi.testing.devices import check_device
 from devices.cursor import Cursor
 from devices.emulators.udp import UDPEmulator, decode
 from devices.udp import UDPDevice
@@ -230,3 +231,10 @@ def test_garbage_does_not_stop_the_receiver(emulator):
             sender.sendto(datagram, ("127.0.0.1", emulator.port))
     assert emulator.wait_for(lambda e: e.n_bad == 7)
     assert emulator.velocity == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("n_dims", [1, 2, 3])
+def test_it_keeps_the_contract_of_a_device(n_dims):
+    with UDPEmulator(n_dims) as emulator:
+        check_device(lambda: UDPDevice(port=emulator.port, n_dims=n_dims))
+        assert emulator.n_bad == 0
