@@ -72,7 +72,7 @@ def evaluate(
     part.fit(recording.counts[:train].astype(np.float64), recording.kinematics[:train], dt_s=recording.bin_s, groups=groups)
     spec = StreamSpec(
         name="recording", type="spikes", n_channels=recording.counts.shape[1], rate_hz=1.0 / recording.bin_s,
-        unit=recording.unit, source_id=f"bmi-eval-{time.time_ns()}",
+        unit=recording.counts_unit, source_id=f"bmi-eval-{time.time_ns()}",
     )  # fmt: skip
     test = recording.counts[train:]
     estimate = offline(part, spec, test)

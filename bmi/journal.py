@@ -188,6 +188,11 @@ class StepRecord:
         return bool(self._i[3])
 
     @property
+    def goal_age_s(self) -> float:
+        """How long the goal had been there, s."""
+        return float(self._f[self._now] - self._f[self._now + 4])
+
+    @property
     def step(self) -> int:
         """Number of the step, from 0."""
         return int(self._i[0])

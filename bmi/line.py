@@ -219,8 +219,10 @@ class Line:
         self.n_trials = len(results)
 
     def learnable(self) -> bool:
-        """Whether the features of the last step carry a label worth learning from."""
-        return self.intent is not None and self.blocks.learning and self.record.goal_active
+        """Whether the features of the last step carry a label worth learning from: asked, and time to react."""
+        r = self.record
+        asked = self.intent is not None and self.blocks.learning and r.goal_active
+        return asked and r.goal_age_s >= self.assist.reaction_s
 
     def label(self, out: F64) -> F64:
         """Write the goal-directed intention of the last step, (n_dims,), into ``out`` and return it."""

@@ -27,7 +27,7 @@ def play(path: Path, speed: float, console: Console) -> int:
     recording = read(path)
     rate = speed / recording.bin_s
     spec = StreamSpec(
-        name=path.stem, type="spikes", n_channels=recording.counts.shape[1], rate_hz=rate, unit=recording.unit,
+        name=path.stem, type="spikes", n_channels=recording.counts.shape[1], rate_hz=rate, unit=recording.counts_unit,
         source_id=f"bmi-player-{path.stem}",
     )  # fmt: skip
     clock = LSLClock()

@@ -51,7 +51,7 @@ def bind_line(recipe: Recipe, line: Line, specs: tuple[StreamSpec, ...]) -> None
     line.bind(specs, rng_for(recipe.session.seed, "task"), cold_start=recipe.learner is not None)
 
 
-def real_time(cpu: int | None, fifo: bool) -> str:
+def real_time(cpu: int | None, fifo: bool, priority: int = 10) -> str:
     """Pin this process and ask for SCHED_FIFO where permitted; return what came of it.
 
     Called before any inlet exists, so that liblsl's own threads inherit both.
@@ -67,11 +67,19 @@ def real_time(cpu: int | None, fifo: bool) -> str:
             said.append(f"not pinned to CPU {chosen}: {e}")
     if fifo and len(allowed) > 1:
         try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-            said.append("SCHED_FIFO 10")
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+            said.append(f"SCHED_FIFO {priority}")
         except OSError as e:
             said.append(f"SCHED_FIFO refused ({e.strerror}); timing is best effort")
     return ", ".join(said) or "default scheduling"
+
+
+def keep_off(cpu: int | None) -> None:
+    """Leave the live lane's processor to the lane, if there is another."""
+    allowed = set(os.sched_getaffinity(0))
+    others = allowed - {max(allowed) if cpu is None else cpu}
+    if cpu != -1 and others:
+        os.sched_setaffinity(0, others)
 
 
 def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
@@ -176,6 +184,8 @@ def main(argv: list[str]) -> int:
     }[role]
     try:
         recipe = recipes.build(recipes.read(runtime / "recipe.json"), where=str(runtime / "recipe.json"))
+        if role != "lane":
+            keep_off(recipe.lane.cpu)
         {"lane": _lane, "learn": _learn, "record": _record, "world": _world}[role](runtime, recipe, control)
     except Exception as e:  # noqa: BLE001 - the one place: whatever happened, the device is already stopped
         log.exception("%s failed", role)

@@ -1,7 +1,125 @@
-"""placeholder"""
+"""What a session came to, computed from its own journal: the same for live, simulated and replayed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi.contracts import TrialResult
+from bmi.recipe import Recipe
+from bmi.score import Trajectory, score
+from bmi.signals import AnyArray, Event
+from bmi.telemetry import Telemetry, age_ns, own_ns
+
+
 class Score:
-    def __init__(self, recipe): self.ev=[]
-    def take(self, steps, events): self.ev+=events
-    def summary(self, *a): 
-        r=[e.data for e in self.ev if e.kind=="trial.end"]
-        return {b:(sum(d["success"] for d in r if d["block"]==b), sum(1 for d in r if d["block"]==b)) for b in (0,1)}
+    """Collects a session's journal and scores the blocks that count.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Says which blocks are scored and what the targets are.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._scored = [i for i, b in enumerate(recipe.blocks) if b.scored]
+        self._results: list[tuple[int, TrialResult]] = []
+        self._steps: list[AnyArray] = []
+        self._n = {"samples": 0, "lost": 0, "commands": 0, "steps": 0}
+
+    def take(self, steps: AnyArray, events: Sequence[Event]) -> None:
+        """Take new step records and events, in order."""
+        for event in events:
+            if event.kind == "trial.end" and event.data.get("block") in self._scored:
+                values = {k: event.data[k] for k in TrialResult._fields}
+                self._results.append((int(event.data["block"]), TrialResult(**values)))
+        if not len(steps):
+            return
+        self._n["steps"] += len(steps)
+        self._n["samples"] += int(steps["n_samples"].sum())
+        self._n["lost"] += int(steps["n_lost"][steps["n_samples"] > 0].sum())
+        self._n["commands"] += int((steps["command_seq"] >= 0).sum())
+        keep = np.isin(steps["block"], self._scored) & (steps["command_seq"] >= 0)
+        if keep.any():
+            self._steps.append(steps[keep])
+
+    def results(self) -> list[TrialResult]:
+        """Return the trials of the scored blocks, in order."""
+        return [r for _, r in self._results]
+
+    def scored_steps(self) -> AnyArray:
+        """Return the step records with a command in the scored blocks."""
+        from bmi.journal import step_dtype
+
+        if self._steps:
+            return np.concatenate(self._steps)
+        return np.zeros(0, step_dtype(len(self._recipe.sources) or 1, len(self._recipe.device.spec.dims)))
+
+    def _trajectories(self, steps: AnyArray) -> list[Trajectory]:
+        out = []
+        for block, r in self._results:
+            end = r.t_start_s + self._recipe_time(r)
+            t = steps["now"]
+            part = steps[(steps["block"] == block) & (steps["trial"] == r.trial) & (t >= r.t_start_s) & (t <= end)]
+            goal = np.array(part["goal"][-1]) if len(part) else np.zeros(len(self._recipe.device.spec.dims))
+            out.append(Trajectory(np.array(part["now"]), np.array(part["position"]), goal, r.width_mm / 2))
+        return out
+
+    def _recipe_time(self, result: TrialResult) -> float:
+        """Return how long the trial lasted, its hold included, s."""
+        hold: float = getattr(self._recipe.task, "hold_s", 0.0)
+        return result.acquire_s + (hold if result.success else 0.0)
+
+    def summary(
+        self, counters: Mapping[str, float], telemetry: Telemetry | None, out: Path | None
+    ) -> dict[str, Any]:
+        """Return the figures of the scored blocks and the counts of the whole session.
+
+        Without ``telemetry`` (lock-step simulation) there are no latencies: no time passes in a step.
+        """
+        recipe, steps, results = self._recipe, self.scored_steps(), self.results()
+        s: dict[str, Any] = {
+            "name": recipe.session.name,
+            "seed": recipe.session.seed,
+            "block": ", ".join(recipe.blocks[i].name for i in self._scored),
+            "subject": "simulated" if recipe.world is not None else "live",
+        }
+        reach = score(
+            results, n_targets=recipe.task.n_targets, seed=recipe.session.seed,
+            trajectories=self._trajectories(steps), hold_s=getattr(recipe.task, "hold_s", 0.0),
+        )  # fmt: skip
+        told = reach.as_dict()
+        s |= {
+            "n_trials": reach.n_trials,
+            "n_success": sum(r.success for r in results),
+            "success_rate": told["success"][0],
+            "success_ci": told["success"][1:],
+            "chance": told["chance_success"],
+            "acquisition_s": told["acquire_s"][0],
+            "path_efficiency": told["path_efficiency"][0],
+            "fitts_bits_s": told["throughput_bit_s"][0],
+            "bits_s": told["bit_rate_bit_s"][0],
+            "intervals": {k: v[1:] for k, v in told.items() if isinstance(v, list)},
+            "overshoots": told["overshoots"][0],
+            "dial_in_s": told["dial_in_s"][0],
+            **self._n,
+            "params_version": int(steps["params_version"][-1]) if len(steps) else None,
+        }
+        if telemetry is not None and len(steps):
+            s |= {"age_ms": _percentiles(age_ns(steps) / 1e6), "own_us": _percentiles(own_ns(steps) / 1e3)}
+            s["stale"] = telemetry.stale_commands
+        s |= {k: int(v) for k, v in counters.items() if k not in ("armed", "stopped")}
+        if out is not None:
+            s["recording"] = str(out)
+            s["replay"] = f"bmi replay {out} --verify"
+        s["notice"] = "research use only; not a medical device"
+        return s
+
+
+def _percentiles(x: AnyArray) -> dict[str, float]:
+    p50, p99, p999 = np.percentile(x, [50, 99, 99.9])
+    return {"p50": float(p50), "p99": float(p99), "p999": float(p999), "max": float(x.max()), "n": len(x)}

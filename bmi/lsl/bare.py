@@ -36,7 +36,7 @@ class BareInlet:
         self._n, self._values = n, self._buffer.size
         self._addresses = self._buffer.ctypes.data, self._stamps.ctypes.data
         self._error = ctypes.c_int32(0)
-        self._inlet = pylsl.StreamInlet(offer.info, max_buflen=2, recover=False)
+        self._inlet = pylsl.StreamInlet(offers[0].info, max_buflen=2, recover=False)
         self._handle = self._inlet.obj
         self._inlet.open_stream(5.0)
         return self

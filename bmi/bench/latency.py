@@ -1,0 +1,306 @@
+"""From a sample's stamp at the sender to the command datagram at the receiver, against bare LSL → UDP.
+
+Four processes, as in a session: sender, live lane, recorder, and the service reading telemetry; a fifth
+receives the datagrams. The lane alternates blocks: the *floor* pulls from a bare inlet and sends a datagram at
+once; the *pipeline* is the real lane (band-pass of two biquads, power, 50 ms boxcar, 7-state Kalman filter in
+information form, gate, UDP device, journal) at every push. Same sender, same thread, same receiver, same
+minute: the ratio is ours, whatever the machine does.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi.clock import LSLClock
+from bmi.control import CONTROL_FILE, Control, LaneState, Word
+from bmi.errors import BMIError
+from bmi.lane import Journal, Lane
+from bmi.lsl.bare import BareInlet
+from bmi.lsl.config import private_lsl_config
+from bmi.lsl.outlet import Outlet
+from bmi.process import bind_line, make_line, real_time
+from bmi.recipe import build, read
+from bmi.ring import Ring
+from bmi.signals import AnyArray, StreamSpec
+from bmi.telemetry import TelemetryReader
+
+FLOOR = struct.Struct("<4sIqddii3d")  # as long as the device's own datagram in three dimensions
+BLOCK_S = 2.5
+SKIP_S = 0.5
+"""Left out at the beginning of each block: the inlet has just been opened."""
+
+
+def _recipe(channels: int, rate_hz: float, chunk_s: float, port: int, folder: Path) -> dict[str, Any]:
+    band = [15.0, 200.0] if rate_hz <= 2000 else [300.0, 3000.0]
+    return {
+        "session": {"name": "bench-latency", "seed": 0},
+        "sources": [{"use": "lsl", "name": "bench", "unit": "µV", "n_channels": channels, "primary": True}],
+        "stages": [{"use": "band-power", "low_hz": band[0], "high_hz": band[1], "window_s": 0.05,
+                    "every_s": chunk_s, "log": False}],
+        "decoder": {"use": "kalman", "states": "position-velocity", "form": "information", "n_dims": 3},
+        "task": {"use": "centre-out"},
+        "gate": {"workspace_mm": [300, 300, 300]},
+        "device": {"use": "udp", "port": port, "n_dims": 3},
+        "record": {"dir": str(folder / "out")},
+    }
+
+
+def _pin(cfg: dict[str, Any], priority: int = 10) -> str:
+    return real_time(None if cfg["pin"] else -1, cfg["fifo"], priority)
+
+
+def sender(folder: Path, cfg: dict[str, Any]) -> None:
+    """Push noise at the stream's rate until QUIT; each push is stamped with the moment before it leaves."""
+    _pin(cfg)
+    control, clock = Control.open(folder / CONTROL_FILE), LSLClock()
+    n = max(1, round(cfg["rate_hz"] * cfg["chunk_s"]))
+    spec = StreamSpec(
+        name="bench", n_channels=cfg["channels"], rate_hz=cfg["rate_hz"], unit="µV", source_id=f"bench-{os.getpid()}"
+    )
+    noise = np.random.default_rng(0).standard_normal((32, n, cfg["channels"])).astype(np.float32) * 20
+    late = 0
+    with Outlet(spec, samples_per_push=n) as outlet:
+        gc.freeze()
+        gc.disable()
+        t, k = clock.now(), 0
+        while not control.get(Word.QUIT):
+            t += cfg["chunk_s"]
+            clock.sleep_until(t)
+            now = clock.now()
+            late += now - t > cfg["chunk_s"]
+            if now - t > 0.05:
+                t = now
+            outlet.push(noise[k & 31], clock.now())
+            k += 1
+            control.set(Word.WORLD_SAMPLES, outlet.n_pushed)
+    control.set(Word.WORLD_OVERRUNS, late)
+
+
+def receiver(folder: Path, cfg: dict[str, Any]) -> None:
+    """Stamp every datagram at its arrival; keep all until QUIT.
+
+    Its priority is above the lane's: on the same processor it would otherwise wait until the lane, having sent
+    the command, has also written its journal.
+    """
+    _pin(cfg, 20)
+    control, clock = Control.open(folder / CONTROL_FILE), LSLClock()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        s.settimeout(0.2)
+        (folder / "port").write_text(str(s.getsockname()[1]))
+        kept: list[tuple[float, bytes]] = []
+        buffer = bytearray(256)
+        clock.now()
+        gc.freeze()
+        gc.disable()
+        while not control.get(Word.QUIT):
+            try:
+                s.recv_into(buffer)
+            except TimeoutError:
+                continue
+            kept.append((clock.now(), bytes(buffer[:32])))
+    rows = [(*struct.unpack("<4sIqdd", b), t) for t, b in kept]
+    np.savez(
+        folder / "received.npz",
+        floor=np.array([r[0] == b"FLOR" for r in rows]),
+        seq=np.array([r[2] for r in rows]), t=np.array([r[3] for r in rows]), received=np.array([r[5] for r in rows]),
+    )  # fmt: skip
+
+
+def lane(folder: Path, cfg: dict[str, Any]) -> None:
+    """Alternate floor and pipeline blocks in the live thread."""
+    scheduling = _pin(cfg)
+    control, clock = Control.open(folder / CONTROL_FILE), LSLClock()
+    recipe = build(read(folder / "recipe.json"), "bench")
+    line = make_line(recipe)
+    source = recipe.sources[0]
+    source.open()
+    recipe.device.open()
+    rng = np.random.default_rng(1)
+    n_features = sum(f.n_channels for f in line.pipeline.meet((source.spec,)))
+    recipe.decoder.fit(rng.gamma(2.0, 1.0, (2000, n_features)), rng.standard_normal((2000, 3)) * 50, dt_s=cfg["chunk_s"])
+    bind_line(recipe, line, (source.spec,))
+    journal = Journal(folder, line, ring_s=recipe.record.ring_s, learns=False)
+    live = Lane(line, [source], clock, control, journal)
+    link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    link.connect(("127.0.0.1", cfg["port"]))
+    source.close()
+    control.set(Word.LANE_STATE, LaneState.READY)
+    while not control.get(Word.ARM):
+        time.sleep(0.01)
+    recipe.device.arm()
+    journal.parameters()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    counts = {"scheduling": scheduling, "read": 0, "lost": 0, "floor_pushes": 0, "loss_is_exact": True}
+    for _ in range(max(1, round(cfg["seconds"] / (2 * BLOCK_S)))):
+        counts["floor_pushes"] += _floor_block(link, source.name, clock)
+        source.open()
+        t_end = clock.now() + BLOCK_S + SKIP_S
+        while clock.now() < t_end:
+            live.once()
+        counts["read"] += source.n_read
+        counts["lost"] += source.n_lost
+        counts["loss_is_exact"] = counts["loss_is_exact"] and not source.loss_is_estimate
+        source.close()
+    recipe.device.stop("the benchmark ended")
+    (folder / "lane.json").write_text(json.dumps(counts))
+    control.set(Word.LANE_STATE, LaneState.DONE)
+
+
+def _floor_block(link: socket.socket, name: str, clock: LSLClock) -> int:
+    """Pull one push from a bare inlet, send one datagram; nothing else."""
+    with BareInlet(name) as inlet:
+        t_end, k = clock.now() + BLOCK_S + SKIP_S, 0
+        while clock.now() < t_end:
+            stamp = inlet.pull(0.1)
+            if stamp:
+                link.send(FLOOR.pack(b"FLOR", 3, k, stamp, 0.0, 0, 0, 0.0, 0.0, 0.0))
+                k += 1
+    return k
+
+
+def bench_latency(
+    *, channels: int, rate_hz: float, chunk_s: float, seconds: float, fifo: bool = True, pin: bool = True
+) -> dict[str, Any]:
+    """Measure the live lane against the floor.
+
+    Parameters
+    ----------
+    channels, rate_hz, chunk_s
+        The stream: ``rate_hz * chunk_s`` samples a push.
+    seconds : float
+        Measured time of floor and pipeline together.
+    fifo, pin : bool
+        Ask for SCHED_FIFO; pin sender, lane and receiver to one processor.
+
+    Returns
+    -------
+    dict
+        ``floor`` and ``pipeline`` (µs: p50, p99, p99.9, max, n), ``ratio``, ``counts``, ``scheduling``.
+    """
+    cfg = {"channels": channels, "rate_hz": rate_hz, "chunk_s": chunk_s, "seconds": seconds, "fifo": fifo, "pin": pin}
+    shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file
+    with tempfile.TemporaryDirectory(prefix="bmi-bench-", dir=shm if shm.is_dir() else None) as name:
+        with tempfile.TemporaryDirectory(prefix="bmi-bench-") as disk:
+            return _run(Path(name), Path(disk), cfg)
+
+
+def _run(folder: Path, disk: Path, cfg: dict[str, Any]) -> dict[str, Any]:
+    control = Control.create(folder / CONTROL_FILE)
+    env = {**os.environ, **private_lsl_config(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+    def spawn(*args: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", *args], env=env, start_new_session=True)
+
+    processes = []
+    try:
+        (folder / "cfg.json").write_text(json.dumps(cfg))
+        processes.append(spawn("bmi.bench.latency", "receiver", str(folder)))
+        port = folder / "port"
+        _wait(lambda: port.exists() and bool(port.read_text()), processes)
+        cfg["port"] = int(port.read_text())
+        (folder / "cfg.json").write_text(json.dumps(cfg))
+        raw = _recipe(cfg["channels"], cfg["rate_hz"], cfg["chunk_s"], cfg["port"], folder)
+        (folder / "recipe.json").write_text(json.dumps(raw))
+        (folder / "out.txt").write_text(str(disk / "out"))
+        processes.append(spawn("bmi.bench.latency", "sender", str(folder)))
+        processes.append(spawn("bmi.bench.latency", "lane", str(folder)))
+        _wait(lambda: control.get(Word.LANE_STATE) == LaneState.READY, processes)
+        processes.append(spawn("bmi.process", "record", str(folder)))
+        _wait(lambda: control.get(Word.RECORDER_STATE) > 0, processes)
+        steps, dropped = _telemetry(folder, control, processes)
+        control.set(Word.QUIT, 1)
+        for p in processes:
+            p.wait(30)
+        return _figures(folder, cfg, steps, control, dropped)
+    finally:
+        control.set(Word.QUIT, 1)
+        for p in processes:
+            if p.poll() is None:
+                p.kill()
+            p.wait()
+
+
+def _wait(ready: Any, processes: list[subprocess.Popen[bytes]]) -> None:
+    t_end = time.monotonic() + 120
+    while not ready():
+        for p in processes:
+            if p.poll():
+                raise BMIError(f"{p.args} ended with {p.returncode}")
+        if time.monotonic() > t_end:
+            raise BMIError("the benchmark's processes are not ready after 120 s")
+        time.sleep(0.05)
+
+
+def _telemetry(folder: Path, control: Control, processes: list[subprocess.Popen[bytes]]) -> tuple[AnyArray, int]:
+    """Do what the service does: read the journal 20 times a second and compute the picture."""
+    reader, telemetry = Ring.open(folder / "steps.ring").reader("oldest"), TelemetryReader()
+    kept = []
+    control.set(Word.ARM, 1)
+    while control.get(Word.LANE_STATE) != LaneState.DONE:
+        rows = reader.read()
+        telemetry.update(rows, {}, [])
+        kept.append(rows[["command_seq", "clock_offset", "decode_ns", "gate_ns", "write_ns"]])
+        if processes[2].poll():
+            raise BMIError(f"the lane ended with {processes[2].returncode}")
+        time.sleep(0.05)
+    return np.concatenate(kept), reader.dropped
+
+
+def _figures(folder: Path, cfg: dict[str, Any], steps: AnyArray, control: Control, dropped: int) -> dict[str, Any]:
+    got = np.load(folder / "received.npz")
+    counts = json.loads((folder / "lane.json").read_text())
+    floor, seq = got["floor"], got["seq"]
+    commands = steps[steps["command_seq"] >= 0]
+    offset = dict(zip(commands["command_seq"].tolist(), commands["clock_offset"][:, 0].tolist(), strict=True))
+    raw = got["t"] - np.array([0.0 if f else offset.get(int(s), np.nan) for f, s in zip(floor, seq, strict=True)])
+    latency = (got["received"] - raw) * 1e6
+    settled = _settled(got["received"], floor)
+    sides = {"floor": latency[floor & settled], "pipeline": latency[~floor & settled & np.isfinite(latency) & (got["t"] > 0)]}
+    result: dict[str, Any] = {
+        "channels": cfg["channels"], "rate_hz": cfg["rate_hz"], "samples_per_push": round(cfg["rate_hz"] * cfg["chunk_s"]),
+        "unit": "µs", "scheduling": counts.pop("scheduling"),
+    }  # fmt: skip
+    result |= {k: _percentiles(v) for k, v in sides.items()}
+    result["own"] = {k[:-3]: _percentiles(commands[k] / 1e3) for k in ("decode_ns", "gate_ns", "write_ns")}
+    result["ratio"] = {k: result["pipeline"][k] / result["floor"][k] for k in ("p50", "p99", "p99.9", "max")}
+    result["counts"] = counts | {
+        "commands": len(commands), "datagrams": len(seq), "sender_late": control.get(Word.WORLD_OVERRUNS),
+        "recorder_bytes": control.get(Word.RECORDER_BYTES), "recorder_dropped": control.get(Word.RECORDER_DROPPED),
+        "telemetry_dropped": dropped,
+    }  # fmt: skip
+    return result
+
+
+def _settled(received: AnyArray, floor: AnyArray) -> AnyArray:
+    """Leave out the first half second of each block."""
+    edges = np.flatnonzero(np.diff(floor.astype(int), prepend=2))
+    ok = np.ones(len(floor), bool)
+    for a in edges:
+        ok &= ~((np.arange(len(floor)) >= a) & (received < received[a] + SKIP_S) & (received >= received[a]))
+    return ok
+
+
+def _percentiles(x: AnyArray) -> dict[str, float]:
+    p50, p99, p999 = np.percentile(x, [50, 99, 99.9])
+    return {"p50": float(p50), "p99": float(p99), "p99.9": float(p999), "max": float(x.max()), "n": len(x)}
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[2])
+    settings = json.loads((where / "cfg.json").read_text())
+    {"sender": sender, "receiver": receiver, "lane": lane}[sys.argv[1]](where, settings)
