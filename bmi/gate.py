@@ -251,5 +251,5 @@ def _take(into: F64, values: F64, shape: tuple[int, ...]) -> bool:
         return False
     if values.shape != shape:
         return False
-    into[:] = values
+    into[...] = values
     return True

@@ -42,8 +42,8 @@ class Cursor:
         )
         self._limit = float(self.speed_limit_mm_s)
         self._head = np.zeros(3)
-        self._body = np.zeros((4, n))
-        self._applied = self._body[kernels.V0]
+        self._body: F64 = np.zeros((4, n))
+        self._applied: F64 = self._body[kernels.V0]
         self._effector = EffectorState(self._body[kernels.P], self._body[kernels.V], 0.0)
         self._open = False
         self.n_refused = 0
