@@ -32,7 +32,7 @@ class GoalDirected:
     rest_mm: Annotated[float, Ge(0)] = 8.0
     """Distance *r* to the centre of the goal within which rest is intended; inside the target's radius."""
     reaction_s: Annotated[float, Ge(0)] = 0.25
-    """A participant has not reacted before: labels this soon after a goal appeared are not learned from, s."""
+    """A participant has not reacted before: labels this soon after a goal are not learned from, s."""
 
     def bind(self, n_dims: int) -> None:
         """Allocate for ``n_dims`` dimensions and compile."""

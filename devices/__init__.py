@@ -1,1 +1,1 @@
-
+"""Devices: adapters that realise commands, simulated and real."""
