@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+import tracemalloc
 
 import numpy as np
 import pylsl
@@ -11,6 +12,7 @@ import pytest
 from reference_lsl import Receiver, holes_from_stamps
 
 from bmi.errors import ContractError, StreamChanged, StreamError, StreamLost, StreamNotFound
+from bmi.lsl import _clib
 from bmi.lsl import _ingest_kernels as k
 from bmi.lsl.inlet import LSLSource
 from bmi.lsl.outlet import Outlet
@@ -357,3 +359,43 @@ def test_closing_twice_is_closing_once_and_it_opens_again(make_spec, name):
             assert (seq, lost, data[0, 0]) == (0, 0, i)
             source.close()
             source.close()
+
+
+# ---------------------------------------------------------------------- cost
+def test_reading_leaves_nothing_behind(make_spec, name):
+    with Outlet(make_spec(n_channels=64)) as out, LSLSource(name=name, max_backlog_s=10.0) as source:
+        x = np.zeros((1, 64), np.float32)
+
+        def exchange(n):
+            for i in range(n):
+                out.push(x, float(i))
+                assert source.read(1.0) is not None
+
+        exchange(200)
+        tracemalloc.start()
+        exchange(200)
+        before = tracemalloc.get_traced_memory()[0]
+        exchange(2000)
+        after = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert after - before < 2000  # bytes, over 2000 reads and pushes
+
+
+@pytest.mark.bars
+def test_a_read_costs_six_microseconds_on_top_of_liblsl(make_spec, name):
+    with Outlet(make_spec(n_channels=256)) as out, LSLSource(name=name, max_backlog_s=10.0) as source:
+        for i in range(4001):
+            out.push(np.zeros((1, 256), np.float32), float(i))
+        time.sleep(0.5)
+        source.read(1.0)
+        handle, ours, bare = source._handle, [], []
+        to = (source._raw_address, source._stamps_address, 257, 1, 1.0, source._error_address)
+        for _ in range(2000):
+            t0 = time.perf_counter_ns()
+            source.read(1.0)
+            t1 = time.perf_counter_ns()
+            _clib.pull_chunk(handle, *to)
+            t2 = time.perf_counter_ns()
+            ours.append(t1 - t0)
+            bare.append(t2 - t1)
+    assert np.median(ours) - np.median(bare) < 6000
