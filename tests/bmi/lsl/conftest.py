@@ -53,9 +53,7 @@ def sender(name: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a process that sends in real time; it can be killed like any other."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(
-        n_channels: int = 4, rate_hz: int = 1000, push: int = 5, unit: str = "µV"
-    ) -> subprocess.Popen[str]:
+    def start(n_channels: int = 4, rate_hz: int = 1000, push: int = 5, unit: str = "µV") -> subprocess.Popen[str]:
         argv = [sys.executable, "-c", SENDER, name, *map(str, (n_channels, rate_hz, push)), unit]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         running.append(process)

@@ -56,9 +56,7 @@ def test_a_difference_is_named_and_equality_is_silent(make_spec):
     bound = to_offer(to_info(make_spec(), 1))
     assert difference(bound, to_offer(to_info(make_spec(), 1)), described=True) == ""
     other = to_offer(to_info(make_spec(rate_hz=500.0, unit="mV"), 1))
-    assert (
-        difference(bound, other, described=True) == "rate_hz was 1000, is now 500; unit was 'µV', is now 'mV'"
-    )
+    assert difference(bound, other, described=True) == "rate_hz was 1000, is now 500; unit was 'µV', is now 'mV'"
     assert "unit" not in difference(bound, other, described=False)
 
 

@@ -25,9 +25,7 @@ def test_any_lsl_program_can_read_it_samples_stamps_and_numbers(make_spec, name,
     rows = np.asarray(rows, np.float32)
     np.testing.assert_array_equal(rows[:, :4], x)
     np.testing.assert_array_equal(rows[:, 4], np.arange(9))
-    np.testing.assert_allclose(
-        stamps, 99.998 + np.array([0, 1, 2, 3000, 3001, 3002, 6000, 6001, 6002]) * 1e-3
-    )
+    np.testing.assert_allclose(stamps, 99.998 + np.array([0, 1, 2, 3000, 3001, 3002, 6000, 6001, 6002]) * 1e-3)
 
 
 def test_numbers_wrap_where_float32_stops_being_exact(make_spec, name):
@@ -43,14 +41,10 @@ def test_a_long_push_goes_out_in_pushes_of_the_promised_length(make_spec, name, 
     x = rng.normal(size=(20, 4)).astype(np.float32)
     with Outlet(make_spec(), 5) as out, LSLSource(name=name) as source:
         out.push(x, 50.0)
-        chunks = [
-            (c.data.copy(), c.t.copy() - source.clock_offset) for c in iter(lambda: source.read(0.3), None)
-        ]
+        chunks = [(c.data.copy(), c.t.copy() - source.clock_offset) for c in iter(lambda: source.read(0.3), None)]
     assert [len(d) for d, _ in chunks] == [5, 5, 5, 5]
     np.testing.assert_array_equal(np.vstack([d for d, _ in chunks]), x)
-    np.testing.assert_allclose(
-        np.concatenate([t for _, t in chunks]), 50.0 + np.arange(-19, 1) * 1e-3, atol=1e-9
-    )
+    np.testing.assert_allclose(np.concatenate([t for _, t in chunks]), 50.0 + np.arange(-19, 1) * 1e-3, atol=1e-9)
 
 
 def test_a_push_of_another_length_is_refused(make_spec):
