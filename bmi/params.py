@@ -46,9 +46,7 @@ def fields(params: Params) -> Iterator[tuple[str, F64]]:
     for name, array in zip(params._fields, params, strict=True):
         if not isinstance(array, np.ndarray) or array.dtype != np.float64:
             given = f"{array.dtype} array" if isinstance(array, np.ndarray) else type(array).__name__
-            raise ContractError(
-                f"parameters: {type(params).__name__}.{name} must be a float64 array, given {given}"
-            )
+            raise ContractError(f"parameters: {type(params).__name__}.{name} must be a float64 array, given {given}")
         yield name, array
 
 
@@ -72,7 +70,7 @@ def flatten(params: Params, out: F64 | None = None) -> F64:
 
 
 def unflatten(template: Params, vector: F64) -> Params:
-    """Return parameters shaped like ``template`` whose arrays are views into ``vector``: nothing is copied."""
+    """Return parameters shaped like ``template`` whose arrays are views into ``vector``."""
     n = size(template)
     if vector.shape != (n,) or vector.dtype != np.float64 or not vector.flags.c_contiguous:
         raise ContractError(
@@ -96,9 +94,7 @@ def digest(arrays: Mapping[str, F64]) -> str:
     return h.hexdigest()
 
 
-def save(
-    path: str | Path, decoder_name: str, params: Params, manifest: Mapping[str, Any] | None = None
-) -> Path:
+def save(path: str | Path, decoder_name: str, params: Params, manifest: Mapping[str, Any] | None = None) -> Path:
     """Write parameters with their manifest; the file appears whole or not at all.
 
     Parameters
@@ -142,18 +138,12 @@ def load(path: str | Path) -> Loaded:
             head = json.loads((f.metadata() or {}).get("bmi", "{}"))
             arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, json.JSONDecodeError) as e:
-        raise RecordingError(
-            f"{path}: not a readable parameter file ({e}); write it with bmi.params.save"
-        ) from e
+        raise RecordingError(f"{path}: not a readable parameter file ({e}); write it with bmi.params.save") from e
     if head.get("format") != FORMAT:
-        raise RecordingError(
-            f"{path}: expected format {FORMAT!r}, found {head.get('format')!r}; save it again"
-        )
+        raise RecordingError(f"{path}: expected format {FORMAT!r}, found {head.get('format')!r}; save it again")
     shapes = {name: list(a.shape) for name, a in arrays.items()}
     if shapes != head["shapes"]:
-        raise RecordingError(
-            f"{path}: manifest promises {head['shapes']}, file holds {shapes}; the file is damaged"
-        )
+        raise RecordingError(f"{path}: manifest promises {head['shapes']}, file holds {shapes}; the file is damaged")
     if digest(arrays) != head["sha256"]:
         raise RecordingError(f"{path}: numbers do not match their SHA-256; the file is damaged or was edited")
     return Loaded(head["decoder"], arrays, head["manifest"])
@@ -171,9 +161,7 @@ def restore(template: Params, loaded: Loaded) -> Params:
     have = {name: a.shape for name, a in loaded.arrays.items()}
     if want != have:
         wrong = sorted(n for n in want.keys() | have.keys() if want.get(n) != have.get(n))
-        detail = ", ".join(
-            f"{n}: expected {want.get(n, 'none')}, file has {have.get(n, 'none')}" for n in wrong
-        )
+        detail = ", ".join(f"{n}: expected {want.get(n, 'none')}, file has {have.get(n, 'none')}" for n in wrong)
         raise ContractError(
             f"parameters of {loaded.decoder!r} do not fit {type(template).__name__}: {detail}; "
             "use the settings and features they were fitted with, or calibrate again"

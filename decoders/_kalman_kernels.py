@@ -1,8 +1,8 @@
 """Compiled steps of the Kalman filter: information form and steady state.
 
-Parameters travel as one vector, and so does everything a step writes (``memory``): every array handed over from
-Python costs about 0.15 µs, which was most of a steady-state step. ``memory`` holds x (n), P (n n), y (m), the
-output mean (d) and covariance (d d), then scratch; ``memory_size`` says how much.
+Parameters travel as one vector, and so does everything a step writes (``memory``): every array handed over
+from Python costs about 0.15 µs, which was most of a steady-state step. ``memory`` holds x (n), P (n n), y
+(m), the output mean (d) and covariance (d d), then scratch; ``memory_size`` says how much.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_COAST = 256
 
 
 def memory_size(n: int, m: int, d: int, full: bool) -> int:
-    """Return the float64 values a filter of n states, m features, d dimensions needs; ``full``: Q is a matrix."""
+    """Return how many float64 a filter of n states, m features, d dimensions needs."""
     return n + n * n + m + d + d * d + 2 * m + 2 * n + 5 * n * n + (m * m + m * n + 2 * m if full else m)
 
 
@@ -253,8 +253,8 @@ def information_rows(data, n_lost, mask, params, memory, n, d):
 def steady_rows(data, n_lost, mask, params, memory, n, d):
     """x = M x + K (y - b) per row; return how many channels the last row observed.
 
-    params: A, P (n n each), C' (n m), M and K side by side (n n+m), b (m). A missing channel gets no innovation:
-    it is taken to be what the state predicts.
+    params: A, P (n n each), C' (n m), M and K side by side (n n+m), b (m). A missing channel gets no
+    innovation: it is taken to be what the state predicts.
     """
     m, nn = mask.size, n * n
     A, C, o = params[:nn].reshape(n, n), params[2 * nn : 2 * nn + n * m].reshape(n, m), 2 * nn + n * m

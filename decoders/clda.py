@@ -19,9 +19,10 @@ from decoders.statespace import KalmanParams, fit_encoder, params_from
 class SmoothBatch:
     """SmoothBatch (Orsborn et al. 2012, IEEE TNSRE 20:468).
 
-    Every ``batch_s`` of labelled data the encoder is refitted on the intended velocity and mixed into the old:
-    ``C <- rho C + (1 - rho) C_hat``, the same for Q and the baseline, with
-    ``rho = 0.5 ** (batch_s / half_life_s)``. Dynamics stay. From a cold start (C = 0) the first batch replaces.
+    Every ``batch_s`` of labelled data the encoder is refitted on the intended velocity and mixed into the
+    old: ``C <- rho C + (1 - rho) C_hat``, the same for Q and the baseline, with
+    ``rho = 0.5 ** (batch_s / half_life_s)``. Dynamics stay. From a cold start (C = 0) the first batch
+    replaces.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class SmoothBatch:
     min_samples: Annotated[int, Ge(8)] = 100
     """Fewest samples an update may rest on (matters for the last, partial batch)."""
     step_limit: Annotated[float, Gt(0)] = 2.0
-    """Largest change of C in one update, relative to its norm; a larger one is shortened. Not for the first."""
+    """Largest change of C in one update, relative to its norm; a larger one is shortened (not the first)."""
     penalty: Annotated[float, Ge(0), Le(1)] = 0.01
     """Ridge on the batch's encoder, as a fraction of the intention's mean square."""
 
@@ -55,12 +56,10 @@ class SmoothBatch:
                 f"smoothbatch adapts a 'kalman' decoder, given {type(decoder).__name__}; choose another learner"
             )
         if decoder.params_ is None:
-            raise NotFittedError(
-                "smoothbatch: the decoder has no parameters; start it cold or load a calibration"
-            )
+            raise NotFittedError("smoothbatch: the decoder has no parameters; start it cold or load a calibration")
         if decoder.params_.C.shape[0] != n_features or decoder.n_dims != n_dims:
             raise ContractError(
-                f"smoothbatch: decoder has {decoder.params_.C.shape[0]} features and {decoder.n_dims} dimensions, "
+                f"smoothbatch: decoder has {len(decoder.params_.C)} features, {decoder.n_dims} dimensions, "
                 f"told {n_features} and {n_dims}"
             )
         self._params: KalmanParams = decoder.params_
@@ -73,7 +72,7 @@ class SmoothBatch:
         self.rejected_ = {"few": 0, "not finite": 0, "no variety": 0}
 
     def observe(self, y: F64, intended: F64, t: float) -> None:
-        """Take one feature vector (n_features,) with the velocity intended then (n_dims,); NaN features are skipped."""
+        """Take one feature vector (n_features,), NaN where missing, and the velocity intended (n_dims,)."""
         if self._n < self._capacity and np.isfinite(intended).all():
             self._y[self._n] = y
             self._x[self._n] = intended

@@ -70,7 +70,7 @@ class Kalman:
     unit: str = "mm/s"
     """Unit of the intent."""
 
-    params_version: int = field(default=0, init=False)
+    params_version: int = field(default=0, init=False, repr=False)
     y_: F64 = field(default_factory=lambda: np.zeros(0), init=False, repr=False)
     mask_: AnyArray = field(default_factory=lambda: np.zeros(0, bool), init=False, repr=False)
 
@@ -215,7 +215,7 @@ class Kalman:
         return IntentSpec(dims=axes(d), unit=self.unit, rate_hz=specs[0].rate_hz)
 
     def step(self, bundle: Bundle) -> Intent | None:
-        """Decode every row of the primary chunk; other streams hold their latest row, NaN until first seen."""
+        """Decode every row of the primary chunk; other streams hold their latest row, NaN until seen."""
         if len(bundle) > 1:
             hold(bundle, self.y_, self._starts)
         chunk = bundle[0]
@@ -252,7 +252,7 @@ class Kalman:
     def _covariance_rows(
         self, data: AnyArray, n_lost: int, mask: AnyArray, params: F64, memory: F64, n: int, d: int
     ) -> int:
-        """The textbook update with the innovation covariance; its n_features cubed are the point of comparison."""
+        """The textbook update with the innovation covariance, n_features cubed: to be compared with."""
         p, x, P, y = self._params, memory[:n], memory[n : n + n * n].reshape(n, n), self.y_
         assert p is not None  # noqa: S101 - bind has seen to it
         for _ in range(min(n_lost, kernels.MAX_COAST)):

@@ -67,7 +67,7 @@ class Ridge:
     unit: str = "mm/s"
     """Unit of the intent."""
 
-    params_version: int = field(default=0, init=False)
+    params_version: int = field(default=0, init=False, repr=False)
     y_: F64 = field(default_factory=lambda: np.zeros(0), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -97,9 +97,7 @@ class Ridge:
     def params_like(self, n_features: int) -> RidgeParams:
         """Return zero parameters of the shapes this decoder has with ``n_features``."""
         m, d = n_features, self.n_dims
-        return RidgeParams(
-            np.zeros(m), np.zeros(d), np.zeros((d, d)), np.zeros((d, self.history, m)), np.zeros(1)
-        )
+        return RidgeParams(np.zeros(m), np.zeros(d), np.zeros((d, d)), np.zeros((d, self.history, m)), np.zeros(1))
 
     def fit(self, Y: F64, X: F64, *, dt_s: float, groups: AnyArray | None = None) -> Ridge:
         """Fit on features ``Y`` (n, n_features) and velocity ``X`` (n, n_dims) in ``unit``.

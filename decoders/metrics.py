@@ -11,9 +11,7 @@ from bmi.signals import F64
 def _pair(X: F64, X_hat: F64) -> tuple[F64, F64]:
     X, X_hat = np.asarray(X, dtype=np.float64), np.asarray(X_hat, dtype=np.float64)
     if X.ndim != 2 or X.shape != X_hat.shape or len(X) < 2:
-        raise ContractError(
-            f"metrics: expected two equal (n >= 2, n_dims) arrays, given {X.shape}, {X_hat.shape}"
-        )
+        raise ContractError(f"metrics: expected two equal (n >= 2, n_dims) arrays, given {X.shape} and {X_hat.shape}")
     return X, X_hat
 
 
@@ -35,7 +33,7 @@ def r2_weighted(X: F64, X_hat: F64) -> float:
 
 
 def cc(X: F64, X_hat: F64) -> F64:
-    """Pearson correlation per dimension, (n_dims,); NaN where either never varies. Blind to gain and offset."""
+    """Pearson correlation per dimension, (n_dims,), blind to gain and offset; NaN where either is constant."""
     X, X_hat = _pair(X, X_hat)
     a, b = X - X.mean(axis=0), X_hat - X_hat.mean(axis=0)
     norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))

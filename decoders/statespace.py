@@ -9,6 +9,7 @@ velocity states, position integrated. Malik et al. 2011 (IEEE TNSRE 19:25): stea
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -89,9 +90,7 @@ def steady_covariance(A: F64, W: F64, D: F64, tol: float = 1e-13, max_doublings:
         new = np.linalg.solve(eye + H @ D, H)
         new = 0.5 * (new + new.T)
         moved = np.abs((new - P) @ D).max(initial=0.0), np.abs(new @ D).max(initial=0.0)
-        settled = moved[0] <= tol * max(moved[1], 1e-300) and (
-            D.any() or np.allclose(new, P, rtol=tol, atol=0)
-        )
+        settled = moved[0] <= tol * max(moved[1], 1e-300) and (D.any() or np.allclose(new, P, rtol=tol, atol=0))
         P = new
         if settled:
             break
@@ -99,7 +98,7 @@ def steady_covariance(A: F64, W: F64, D: F64, tol: float = 1e-13, max_doublings:
 
 
 def rest_dynamics(order: int, n_dims: int, dt_s: float, tau_s: float, speed: float) -> tuple[F64, F64]:
-    """A, W of a movement nobody has seen yet: velocity forgets with ``tau_s``, its standard deviation ``speed``.
+    """A, W of a movement nobody has seen yet: velocity of deviation ``speed`` that forgets with ``tau_s``.
 
     States are velocity, then position, then acceleration, ``n_dims`` each; ``order`` counts them.
     """
@@ -144,7 +143,7 @@ def pieces(groups: AnyArray) -> list[slice]:
     """Return the slices of contiguous equal group numbers."""
     edges = np.flatnonzero(np.diff(groups)) + 1
     ends = [0, *edges.tolist(), len(groups)]
-    return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True) if b > a]
+    return [slice(a, b) for a, b in pairwise(ends) if b > a]
 
 
 def fit_dynamics(S: F64, order: int, n_dims: int, dt_s: float, groups: AnyArray) -> tuple[F64, F64]:
@@ -181,8 +180,8 @@ def fit_encoder(
 
     Notes
     -----
-    Variances are floored at 1e-4 of their mean: a channel silent during calibration must not pass for a perfect
-    one. Rows with a missing feature count for the other channels only.
+    Variances are floored at 1e-4 of their mean: a channel silent during calibration must not pass for a
+    perfect one. Rows with a missing feature count for the other channels only.
     """
     taught = np.isfinite(S).all(axis=1)
     Y, S, m = Y[taught], S[taught], Y.shape[1]

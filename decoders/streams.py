@@ -18,16 +18,12 @@ def axes(n_dims: int) -> tuple[str, ...]:
 def bin_s(decoder: str, spec: StreamSpec) -> float:
     """Return the bin width of the primary stream, s; ContractError if it is irregular."""
     if spec.rate_hz <= 0:
-        raise ContractError(
-            f"{decoder}: stream {spec.name!r} is irregular; put a bin stage before the decoder"
-        )
+        raise ContractError(f"{decoder}: stream {spec.name!r} is irregular; put a bin stage before the decoder")
     return 1.0 / spec.rate_hz
 
 
-def check_fit(
-    decoder: str, fitted: tuple[int, float] | None, specs: Sequence[StreamSpec], bound: int
-) -> None:
-    """Raise unless parameters for (features, bin width) ``fitted`` suit the ``bound`` features of the streams.
+def check_fit(decoder: str, fitted: tuple[int, float] | None, specs: Sequence[StreamSpec], bound: int) -> None:
+    """Raise unless parameters for ``fitted`` (features, bin width) suit the ``bound`` features.
 
     Raises
     ------
@@ -37,9 +33,7 @@ def check_fit(
         If number of features or bin width differ.
     """
     if fitted is None:
-        raise NotFittedError(
-            f"{decoder}: no parameters; fit, load a calibration, or start cold with a learner"
-        )
+        raise NotFittedError(f"{decoder}: no parameters; fit, load a calibration, or start cold with a learner")
     m, dt_s = fitted
     if m != bound:
         raise ContractError(

@@ -1,4 +1,4 @@
-"""Compiled biquad cascades and band power. Channels are innermost: those loops vectorise, several short ones."""
+"""Compiled biquad cascades and band power. Channels are innermost: those loops vectorise."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from decoders.features._spikes_kernels import push_boxcar
 def filter_row(data, i, coef, z, held):
     """Run row i of data through the cascade; the result is in ``held[2]``.
 
-    coef (n_sections, 7): b0 b1 b2 a1 a2 and the state a constant 1 would have left behind. z (n_sections, 2, n).
-    held (3, n): last finite input, whether there was one, the row under way. A channel's first sample sets the
-    state as though it had always been there: an electrode's offset makes no transient. What is not finite is
-    replaced by the last that was.
+    coef (n_sections, 7): b0 b1 b2 a1 a2 and the state a constant 1 would have left behind. z (n_sections,
+    2, n). held (3, n): last finite input, whether there was one, the row under way. A channel's first
+    sample sets the state as though it had always been there: an electrode's offset makes no transient. What
+    is not finite is replaced by the last that was.
     """
     n = held.shape[1]
     new = 0
@@ -60,8 +60,8 @@ def bandpass_rows(data, coef, z, held, out):
 def power_rows(data, seq, every, coef, z, held, ring, at, acc, out, index):
     """Band-pass, square, average over the ring; return the rows written.
 
-    A row is written after every ``every``-th sample by sequence number, or after the chunk's last if every is 0;
-    ``index`` (n_rows) receives which samples they were.
+    A row is written after every ``every``-th sample by sequence number, or after the chunk's last if every
+    is 0; ``index`` (n_rows) receives which samples they were.
     """
     rows, last = 0, data.shape[0] - 1
     for i in range(data.shape[0]):

@@ -10,7 +10,8 @@ from numba import njit
 def zscore_rows(data, forget, warmup, clip, stats, out):
     """(x - mean) / sd with running estimates; stats (3, n): mean, variance, samples seen.
 
-    A weight of 1/k for the k-th sample until that falls below ``forget`` makes the early estimates plain means.
+    A weight of 1/k for the k-th sample until that falls below ``forget`` makes the early estimates plain
+    means.
     """
     for i in range(data.shape[0]):
         for c in range(data.shape[1]):

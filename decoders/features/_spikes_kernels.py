@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 BIN, HAVE, LAST, FIRST = 0, 1, 2, 3
-"""Places in the integer state of a bin: its number, samples received, number last emitted, nothing emitted yet."""
+"""Places in the integer state: number of the bin, samples in it, number last emitted, none emitted yet."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -73,7 +73,7 @@ def exponential_rows(data, alpha, state, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def boxcar_rows(data, ring, at, acc, out):
-    """Mean of the last ``width`` rows; see ``push_boxcar``. acc (4, n): running, fresh, divisor, last finite."""
+    """Mean of the last ``width`` rows. acc (4, n): running sum, fresh sum, unused, last finite."""
     width = ring.shape[0]
     for i in range(data.shape[0]):
         for c in range(data.shape[1]):

@@ -20,10 +20,10 @@ from decoders.features.rows import regular, rows_out, warm_rows
 class BandPower:
     """Mean square of the band-passed signal over the last ``window_s``: causal filter, square, boxcar.
 
-    With ``every_s`` one row per so many samples, on a grid of sequence numbers, stamped with the newest sample in
-    the window; without, one row per chunk (an irregular stream, for monitors and latency tests). Until the
-    window has filled, the mean is over what there is. A channel whose newest sample is not finite is NaN. At a
-    gap filter and window are held.
+    With ``every_s`` one row per so many samples, on a grid of sequence numbers, stamped with the newest
+    sample in the window; without, one row per chunk (an irregular stream, for monitors and latency tests).
+    Until the window has filled, the mean is over what there is. A channel whose newest sample is not finite
+    is NaN. At a gap filter and window are held.
 
     Notes
     -----
@@ -58,8 +58,8 @@ class BandPower:
         every = 0 if self.every_s is None else round(self.every_s * rate)
         if self.every_s is not None and (every < 1 or abs(self.every_s * rate - every) > 1e-6 * every):
             raise ContractError(
-                f"band-power: every_s {self.every_s:g} s is {self.every_s * rate:g} samples of {spec.name!r}; "
-                f"expected a whole number: {max(every, 1) / rate:.9g} s would fit"
+                f"band-power: every_s {self.every_s:g} s is {self.every_s * rate:g} samples of "
+                f"{spec.name!r}; expected a whole number: {max(every, 1) / rate:.9g} s would fit"
             )
         self._coef, self._rate_hz = biquads("band-power", self.low_hz, self.high_hz, self.order, spec), rate
         self._every = every
@@ -73,15 +73,13 @@ class BandPower:
         self._out = Chunk(self._data, self._t, 0.0)
         warm_rows(self, spec)
         unit = f"ln({spec.unit}²)" if self.log else f"{spec.unit}²"
-        return replace(
-            spec, rate_hz=rate / every if every else 0.0, max_samples=rows, unit=unit, has_seq=False
-        )
+        return replace(spec, rate_hz=rate / every if every else 0.0, max_samples=rows, unit=unit, has_seq=False)
 
     def step(self, chunk: Chunk) -> Chunk | None:
         """Return the rows that fell due, or None."""
         rows = kernels.power_rows(
-            chunk.data, chunk.seq, self._every, self._coef, self._z, self._held, self._ring, self._at, self._acc,
-            self._data, self._index,
+            chunk.data, chunk.seq, self._every, self._coef, self._z, self._held, self._ring, self._at,
+            self._acc, self._data, self._index,
         )  # fmt: skip
         if rows == 0:
             return None

@@ -27,8 +27,8 @@ def biquads(stage: str, low_hz: float, high_hz: float, order: int, spec: StreamS
     regular(stage, spec)
     if not 0 < low_hz < high_hz < spec.rate_hz / 2:
         raise ContractError(
-            f"{stage}: expected 0 < low_hz < high_hz < {spec.rate_hz / 2:g} Hz (half the rate of {spec.name!r}), "
-            f"given {low_hz:g} and {high_hz:g}"
+            f"{stage}: expected 0 < low_hz < high_hz < {spec.rate_hz / 2:g} Hz (half the rate of "
+            f"{spec.name!r}), given {low_hz:g} and {high_hz:g}"
         )
     sos = butter(order, [low_hz, high_hz], "bandpass", fs=spec.rate_hz, output="sos")
     return np.ascontiguousarray(np.hstack([sos[:, :3], sos[:, 4:], sosfilt_zi(sos)]))
@@ -46,10 +46,10 @@ def group_delay_s(coef: F64, frequency_hz: float, rate_hz: float) -> float:
 class Bandpass:
     """Causal Butterworth band-pass, as a cascade of biquads (transposed direct form II, float64 state).
 
-    A channel's first sample sets the filter's state to rest at that value, so that an electrode's offset makes
-    no transient. A sample that is not finite comes out NaN; the filter continues on the last finite value.
-    At a gap the state is held: resetting would throw away what the filter knows of offset and drift, and its
-    transient outlasts the one a phase jump makes.
+    A channel's first sample sets the filter's state to rest at that value, so that an electrode's offset
+    makes no transient. A sample that is not finite comes out NaN; the filter continues on the last finite
+    value. At a gap the state is held: resetting would throw away what the filter knows of offset and drift,
+    and its transient outlasts the one a phase jump makes.
 
     Notes
     -----

@@ -13,8 +13,7 @@ def regular(stage: str, spec: StreamSpec) -> None:
     """Raise ContractError unless the stream has a sampling rate."""
     if spec.rate_hz <= 0:
         raise ContractError(
-            f"{stage}: stream {spec.name!r} is irregular (rate 0); expected a sampling rate: "
-            "resample it at the source"
+            f"{stage}: stream {spec.name!r} is irregular (rate 0); expected a sampling rate: resample it at the source"
         )
 
 

@@ -84,8 +84,8 @@ class Smooth:
     """Causal smoothing: exponential forgetting, or the mean of the last ``width_s``.
 
     Until a boxcar's window has filled, the mean is over what there is. A sample that is NaN comes out NaN;
-    the smoother holds its state over it (boxcar: as though the last finite sample had come again). At a gap the
-    state is held.
+    the smoother holds its state over it (boxcar: as though the last finite sample had come again). At a gap
+    the state is held.
 
     Notes
     -----
