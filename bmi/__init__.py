@@ -39,7 +39,7 @@ _WHERE = {
     "simulate": "simulate",
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names.split()}
-__all__ = sorted(_MODULE)  # noqa: PLE0605 - made from the table above
+__all__ = sorted(_MODULE)
 __version__ = "0.1.0"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import time
@@ -69,7 +70,9 @@ def evaluate(
     n_dims = recording.kinematics.shape[1]
     part: Decoder = make("decoders", decoder, {**_fitting(decoder, n_dims), **(settings or {})}, "--set")
     groups = None if recording.trial is None else recording.trial[:train]
-    part.fit(recording.counts[:train].astype(np.float64), recording.kinematics[:train], dt_s=recording.bin_s, groups=groups)
+    part.fit(
+        recording.counts[:train].astype(np.float64), recording.kinematics[:train], dt_s=recording.bin_s, groups=groups
+    )
     spec = StreamSpec(
         name="recording", type="spikes", n_channels=recording.counts.shape[1], rate_hz=1.0 / recording.bin_s,
         unit=recording.counts_unit, source_id=f"bmi-eval-{time.time_ns()}",
@@ -84,7 +87,9 @@ def evaluate(
         estimate = live
     scored = recording.score_mask[train:] & np.isfinite(estimate).all(1)
     if scored.sum() < 2:
-        raise RecordingError(f"{path}: only {int(scored.sum())} of the {len(test)} test bins may be scored; expected 2 or more")
+        raise RecordingError(
+            f"{path}: only {int(scored.sum())} of the {len(test)} test bins may be scored; expected 2 or more"
+        )
     x = recording.kinematics[train:][scored]
     result |= {"r2": r2(x, estimate[scored]), "cc": cc(x, estimate[scored]), "n_train": int(train),
                "n_test": int(scored.sum()), "dims": list(recording.dims), **extra}  # fmt: skip
@@ -111,7 +116,9 @@ def _train_bins(recording: BinnedRecording, fraction: float, path: Path) -> int:
     trials = list(dict.fromkeys(recording.trial.tolist()))
     n = round(len(trials) * fraction)
     if not 0 < n < len(trials):
-        raise RecordingError(f"{path}: {len(trials)} trials cannot be split at {fraction}; expected at least one on each side")
+        raise RecordingError(
+            f"{path}: {len(trials)} trials cannot be split at {fraction}; expected at least one on each side"
+        )
     return int(np.flatnonzero(recording.trial == trials[n])[0])
 
 
@@ -163,12 +170,16 @@ def _play_and_decode(decoder: Decoder, spec: StreamSpec, counts: AnyArray, folde
     with Outlet(spec, samples_per_push=1) as outlet:
         source = LSLSource(name=spec.name, source_id=spec.source_id, max_backlog_s=60.0)
         source.open()
+        interval = sys.getswitchinterval()
         try:
             line.bind((source.spec,), np.random.default_rng(0))
+            device.open()
+            device.arm()
             lane = Lane(line, [source], clock, Control.create(folder / "control"))
             seen = _Seen(len(counts))
             sender = threading.Thread(target=_send, args=(outlet, counts, clock, seen), daemon=True)
             outlet.wait_for_consumers(10.0)
+            sys.setswitchinterval(0.0002)  # sender and lane take turns in one interpreter here
             sender.start()
             out = np.full((len(counts), n_dims), np.nan)
             quiet = clock.now()
@@ -181,9 +192,12 @@ def _play_and_decode(decoder: Decoder, spec: StreamSpec, counts: AnyArray, folde
                         out[seen.n - 1] = line.intent.mean
             lost = source.n_lost
         finally:
+            sys.setswitchinterval(interval)
             source.close()
     if seen.n < len(counts):
-        raise BMIError(f"the live lane saw {seen.n} of {len(counts)} bins, then 5 s of silence; is LSL traffic blocked?")
+        raise BMIError(
+            f"the live lane saw {seen.n} of {len(counts)} bins, then 5 s of silence; is LSL traffic blocked?"
+        )
     return out, lost
 
 

@@ -102,7 +102,7 @@ class StepRecord:
         self._i: I64 = self.row.view("<i8")
         self._f: F64 = self.row.view("<f8")
         fields = self.row.dtype.fields
-        assert fields is not None
+        assert fields is not None  # noqa: S101 - a structured type has fields
         self._at = {name: fields[name][1] // 8 for name in fields}
         self.n_streams = n_streams
         for name in ("position", "velocity", "decoded", "intended", "command", "applied", "goal"):

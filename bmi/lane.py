@@ -49,7 +49,13 @@ class Journal:
         for spec in line.specs:
             dtype = sample_dtype(spec.n_channels)
             capacity = int(ring_s * (spec.rate_hz or 1000.0)) + 4 * spec.max_samples
-            meta = {"stream": spec.name, "unit": spec.unit, "rate_hz": spec.rate_hz, "labels": list(spec.labels), "max_samples": spec.max_samples}
+            meta = {
+                "stream": spec.name,
+                "unit": spec.unit,
+                "rate_hz": spec.rate_hz,
+                "labels": list(spec.labels),
+                "max_samples": spec.max_samples,
+            }
             path = folder / f"samples-{spec.name}.ring"
             self.samples.append(Ring.create(path, dtype, capacity, topic=f"/samples/{spec.name}", **meta))
             self._rows.append(np.zeros(spec.max_samples, dtype))

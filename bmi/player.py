@@ -32,7 +32,9 @@ def play(path: Path, speed: float, console: Console) -> int:
     )  # fmt: skip
     clock = LSLClock()
     with Outlet(spec, samples_per_push=1) as outlet:
-        console.print(f"stream {spec.name!r} is on the network: {spec.n_channels} channels, {rate:g} Hz; waiting for a reader")
+        console.print(
+            f"stream {spec.name!r} is on the network: {spec.n_channels} channels, {rate:g} Hz; waiting for a reader"
+        )
         while not outlet.wait_for_consumers(1.0):
             pass
         t0 = clock.now()

@@ -126,11 +126,11 @@ def _learn(runtime: Path, recipe: Recipe, control: Control) -> None:
 
     control.set(Word.LEARNER_PID, os.getpid())
     meta = Ring.open(runtime / "features.ring").dtype
-    assert meta.fields is not None
     specs = tuple(_spec_of(runtime, s.label) for s in recipe.sources)
     pipeline = make_line(recipe).pipeline
     pipeline.bind(specs, cold_start=True)
     n_features, n_dims = meta["y"].shape[0], meta["intended"].shape[0]
+    assert recipe.learner is not None  # noqa: S101 - likewise for a learner
     permute = recipe.session.seed if recipe.session.permute_channels else None
     a = adaptation.Adaptation(
         recipe.learner, pipeline.decoder, n_features, n_dims, 1.0 / pipeline.features[0].rate_hz, permute
@@ -162,6 +162,7 @@ def _world(runtime: Path, recipe: Recipe, control: Control) -> None:
     control.set(Word.WORLD_PID, os.getpid())
     gc.freeze()
     rng = rng_for(recipe.session.seed, "world")
+    assert recipe.world is not None  # noqa: S101 - the session starts this process for a world only
     run(recipe.world, rng, runtime, len(recipe.device.spec.dims), LSLClock(), control)
 
 
@@ -187,7 +188,7 @@ def main(argv: list[str]) -> int:
         if role != "lane":
             keep_off(recipe.lane.cpu)
         {"lane": _lane, "learn": _learn, "record": _record, "world": _world}[role](runtime, recipe, control)
-    except Exception as e:  # noqa: BLE001 - the one place: whatever happened, the device is already stopped
+    except Exception as e:  # the one place: whatever happened, the device is already stopped
         log.exception("%s failed", role)
         code = e.exit_code if isinstance(e, BMIError) else 3
         error = {"type": type(e).__name__, "message": str(e), "exit_code": code}

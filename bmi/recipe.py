@@ -93,10 +93,15 @@ class Recipe:
         return json.dumps(self.raw)
 
 
+def _hints(cls: Any) -> dict[str, Any]:
+    """Return the annotations of a constructor's arguments."""
+    return typing.get_type_hints(cls if dataclasses.is_dataclass(cls) else cls.__init__, include_extras=True)
+
+
 @cache
 def _schema(cls: type) -> type[BaseModel]:
     """Return a pydantic model of a constructor's keyword arguments; nested dataclasses likewise."""
-    hints = typing.get_type_hints(cls if dataclasses.is_dataclass(cls) else cls.__init__, include_extras=True)
+    hints = _hints(cls)
     fields: dict[str, Any] = {}
     for name, p in inspect.signature(cls).parameters.items():
         hint: Any = hints.get(name, Any)
@@ -196,7 +201,7 @@ def _known_keys(schema: type[BaseModel], loc: tuple[int | str, ...]) -> list[str
 
 def _construct(cls: Any, checked: BaseModel) -> Any:
     """Build ``cls`` from what was given (defaults stay the constructor's own)."""
-    hints = typing.get_type_hints(cls if dataclasses.is_dataclass(cls) else cls.__init__)
+    hints = _hints(cls)
     given = {}
     for name in checked.model_fields_set:
         value = getattr(checked, name)
@@ -316,7 +321,9 @@ def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[s
         if found is None:
             folder = p.parent if p.parent.is_dir() else Path()
             near = sorted(q.name for q in folder.glob("*.yaml"))
-            raise RecipeError(str(path), [Problem("(file)", f"no such recipe; in {folder}/ there are {near or 'none'}")])
+            raise RecipeError(
+                str(path), [Problem("(file)", f"no such recipe; in {folder}/ there are {near or 'none'}")]
+            )
         p = found
     try:
         raw = yaml.safe_load(p.read_text(encoding="utf-8"))

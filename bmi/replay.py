@@ -141,7 +141,8 @@ class Replay:
             r.sent(command, float(row["t_written"]))
         flags = command.flags if command is not None else 0
         r.end(line.gate.status, flags, int(row["decode_ns"]), int(row["gate_ns"]), int(row["write_ns"]))
-        return r.row[0]
+        repeated: AnyArray = r.row[0]
+        return repeated
 
 
 def verify(path: Path) -> dict[str, Any]:
@@ -176,12 +177,17 @@ def watch(path: Path, speed: float) -> None:
     import time
 
     from bmi.session import as_event
-    from bmi.telemetry import TelemetryReader
+    from bmi.telemetry import TelemetryReader, seen_mm
     from bmi.view import View
 
     recording = Recording.open(path)
     steps, events = recording.read("/steps"), recording.read("/events")
-    reader = TelemetryReader()
+    recipe = recipe_of(recording)
+    reader = TelemetryReader(
+        name=f"replay of {recipe.session.name}", blocks=[b.name for b in recipe.blocks],
+        block_trials=[b.trials for b in recipe.blocks],
+        workspace_mm=seen_mm(recipe.gate.workspace_mm), recording=str(path),
+    )  # fmt: skip
     over = []
     with View(on_quit=lambda: over.append(True)) as view:
         t0, wall, at, heard = float(steps["now"][0]), time.monotonic(), 0, 0

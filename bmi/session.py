@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from bmi import errors
+from bmi.clock import LSLClock
 from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.errors import BMIError
 from bmi.lsl.config import private_lsl_config
@@ -33,7 +35,7 @@ from bmi.recorder import META_FILE
 from bmi.ring import Reader, Ring
 from bmi.signals import AnyArray, Command, Event
 from bmi.summary import Score
-from bmi.telemetry import Telemetry, TelemetryReader
+from bmi.telemetry import Telemetry, TelemetryReader, seen_mm
 
 POLL_S = 0.05
 READY_S = 120.0
@@ -131,7 +133,11 @@ class Session:
             await self._until(Word.RECORDER_STATE, ProcessState.RUNNING, "record")
             self._steps = Ring.open(self.runtime / "steps.ring").reader("oldest")
             self._events = Ring.open(self.runtime / "events.ring").reader("oldest")
-            self._reader = TelemetryReader()
+            self._reader = TelemetryReader(
+                name=self.recipe.session.name, blocks=[b.name for b in self.recipe.blocks],
+                block_trials=[b.trials for b in self.recipe.blocks],
+                workspace_mm=seen_mm(self.recipe.gate.workspace_mm), recording=str(self.out),
+            )  # fmt: skip
             self._score = Score(self.recipe)
         except BaseException:
             await self._close()
@@ -144,8 +150,6 @@ class Session:
         await self._close()
 
     async def _spawn(self, role: str) -> None:
-        import os
-
         env = {**os.environ, **self._env, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._procs[role] = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bmi.process", role, str(self.runtime), env=env, start_new_session=True
@@ -220,7 +224,6 @@ class Session:
         last = False
         while not last:
             last = self.control.get(Word.LANE_STATE) >= LaneState.DONE or self._procs["lane"].returncode is not None
-            self._raise_if_failed("lane") if last and self.control.get(Word.LANE_STATE) != LaneState.DONE else None
             self._watch_lane()
             self.telemetry = self._take()
             if self.telemetry.goal_active:
@@ -247,7 +250,7 @@ class Session:
         process = self._procs["record"]
         if process.returncode is not None and not self.control.get(Word.QUIT):
             self.restarts["record"] = self.restarts.get("record", 0) + 1
-            self._notes.append(Event(time.time(), "recorder.restarted", {"exit": process.returncode}))
+            self._notes.append(Event(LSLClock().now(), "recorder.restarted", {"exit": process.returncode}))
             await self._spawn("record")
 
     def _take(self) -> Telemetry:
@@ -255,7 +258,8 @@ class Session:
         steps = self._steps.read()
         events = [as_event(row) for row in self._events.read()]
         self._score.take(steps, events)
-        return self._reader.update(steps, self.counters(), events + self._notes)
+        notes, self._notes = self._notes, []
+        return self._reader.update(steps, self.counters(), events + notes)
 
     def counters(self) -> dict[str, float]:
         """Return every counter of the session."""

@@ -78,7 +78,7 @@ class Chunk:
     n_lost_before: int = 0
 
     def __len__(self) -> int:
-        return self.data.shape[0]
+        return len(self.data)
 
 
 Bundle: TypeAlias = "tuple[Chunk | None, ...]"

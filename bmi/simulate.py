@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bmi.clock import ManualClock
+from bmi.contracts import World
 from bmi.errors import Problem, RecipeError
 from bmi.journal import feature_dtype
 from bmi.learner import Adaptation
@@ -50,11 +51,11 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
     RecipeError
         If the recipe has no world, or blocks that never end.
     """
-    _check(recipe)
+    world = _check(recipe)
     line = make_line(recipe)
-    bind_line(recipe, line, (recipe.world.spec,))
+    bind_line(recipe, line, (world.spec,))
     recipe.device.open()
-    run = _Run(recipe, line)
+    run = _Run(recipe, line, world)
     start = time.perf_counter()
     try:
         recipe.device.arm()
@@ -70,22 +71,24 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
     return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score)
 
 
-def _check(recipe: Recipe) -> None:
+def _check(recipe: Recipe) -> World:
+    """Return the recipe's world; refuse what cannot be simulated or would never end."""
     problems = []
     if recipe.world is None:
         problems.append(Problem("world", "lock-step simulation needs a simulated participant, e.g. {use: population}"))
     for i, block in enumerate(recipe.blocks):
         if block.seconds is None and block.trials is None:
             problems.append(Problem(f"blocks[{i}]", "never ends: give 'seconds' or 'trials'"))
-    if problems:
+    if problems or recipe.world is None:
         raise RecipeError(recipe.where, problems)
+    world: World = recipe.world
+    return world
 
 
 class _Run:
     """One lock-step session: draws samples, steps the line, adapts, and shows the world what came of it."""
 
-    def __init__(self, recipe: Recipe, line: Line) -> None:
-        world = recipe.world
+    def __init__(self, recipe: Recipe, line: Line, world: World) -> None:
         self.world, self.line = world, line
         spec = world.spec
         self.n, self.rate = spec.max_samples, spec.rate_hz

@@ -122,6 +122,12 @@ _FLAG_WORDS = {
 }
 
 
+def seen_mm(workspace_mm: Sequence[float]) -> tuple[float, float]:
+    """Return the part of a workspace a flat screen shows, mm: its first two widths, the first twice if alone."""
+    widths = (*workspace_mm, workspace_mm[0])
+    return float(widths[0]), float(widths[1])
+
+
 def flag_words(flags: int) -> tuple[str, ...]:
     """Spell out GateFlag bits, most serious first as they are numbered."""
     return tuple(word for bit, word in _FLAG_WORDS.items() if flags & bit)

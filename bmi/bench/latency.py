@@ -47,8 +47,16 @@ def _recipe(channels: int, rate_hz: float, chunk_s: float, port: int, folder: Pa
     return {
         "session": {"name": "bench-latency", "seed": 0},
         "sources": [{"use": "lsl", "name": "bench", "unit": "µV", "n_channels": channels, "primary": True}],
-        "stages": [{"use": "band-power", "low_hz": band[0], "high_hz": band[1], "window_s": 0.05,
-                    "every_s": chunk_s, "log": False}],
+        "stages": [
+            {
+                "use": "band-power",
+                "low_hz": band[0],
+                "high_hz": band[1],
+                "window_s": 0.05,
+                "every_s": chunk_s,
+                "log": False,
+            }
+        ],
         "decoder": {"use": "kalman", "states": "position-velocity", "form": "information", "n_dims": 3},
         "task": {"use": "centre-out"},
         "gate": {"workspace_mm": [300, 300, 300]},
@@ -130,7 +138,9 @@ def lane(folder: Path, cfg: dict[str, Any]) -> None:
     recipe.device.open()
     rng = np.random.default_rng(1)
     n_features = sum(f.n_channels for f in line.pipeline.meet((source.spec,)))
-    recipe.decoder.fit(rng.gamma(2.0, 1.0, (2000, n_features)), rng.standard_normal((2000, 3)) * 50, dt_s=cfg["chunk_s"])
+    recipe.decoder.fit(
+        rng.gamma(2.0, 1.0, (2000, n_features)), rng.standard_normal((2000, 3)) * 50, dt_s=cfg["chunk_s"]
+    )
     bind_line(recipe, line, (source.spec,))
     journal = Journal(folder, line, ring_s=recipe.record.ring_s, learns=False)
     live = Lane(line, [source], clock, control, journal)
@@ -145,7 +155,7 @@ def lane(folder: Path, cfg: dict[str, Any]) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    counts = {"scheduling": scheduling, "read": 0, "lost": 0, "floor_pushes": 0, "loss_is_exact": True}
+    counts: dict[str, Any] = {"scheduling": scheduling, "read": 0, "lost": 0, "floor_pushes": 0, "loss_is_exact": True}
     for _ in range(max(1, round(cfg["seconds"] / (2 * BLOCK_S)))):
         counts["floor_pushes"] += _floor_block(link, source.name, clock)
         source.open()
@@ -194,9 +204,11 @@ def bench_latency(
     """
     cfg = {"channels": channels, "rate_hz": rate_hz, "chunk_s": chunk_s, "seconds": seconds, "fifo": fifo, "pin": pin}
     shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file
-    with tempfile.TemporaryDirectory(prefix="bmi-bench-", dir=shm if shm.is_dir() else None) as name:
-        with tempfile.TemporaryDirectory(prefix="bmi-bench-") as disk:
-            return _run(Path(name), Path(disk), cfg)
+    with (
+        tempfile.TemporaryDirectory(prefix="bmi-bench-", dir=shm if shm.is_dir() else None) as name,
+        tempfile.TemporaryDirectory(prefix="bmi-bench-") as disk,
+    ):
+        return _run(Path(name), Path(disk), cfg)
 
 
 def _run(folder: Path, disk: Path, cfg: dict[str, Any]) -> dict[str, Any]:
@@ -240,7 +252,7 @@ def _wait(ready: Any, processes: list[subprocess.Popen[bytes]]) -> None:
     while not ready():
         for p in processes:
             if p.poll():
-                raise BMIError(f"{p.args} ended with {p.returncode}")
+                raise BMIError(f"a process of the benchmark ended with {p.returncode}: {p.args!r}")
         if time.monotonic() > t_end:
             raise BMIError("the benchmark's processes are not ready after 120 s")
         time.sleep(0.05)
@@ -262,7 +274,7 @@ def _telemetry(folder: Path, control: Control, processes: list[subprocess.Popen[
 
 
 def _figures(folder: Path, cfg: dict[str, Any], steps: AnyArray, control: Control, dropped: int) -> dict[str, Any]:
-    got = np.load(folder / "received.npz")
+    got = np.load(folder / "received.npz", allow_pickle=False)
     counts = json.loads((folder / "lane.json").read_text())
     floor, seq = got["floor"], got["seq"]
     commands = steps[steps["command_seq"] >= 0]
@@ -270,10 +282,13 @@ def _figures(folder: Path, cfg: dict[str, Any], steps: AnyArray, control: Contro
     raw = got["t"] - np.array([0.0 if f else offset.get(int(s), np.nan) for f, s in zip(floor, seq, strict=True)])
     latency = (got["received"] - raw) * 1e6
     settled = _settled(got["received"], floor)
-    sides = {"floor": latency[floor & settled], "pipeline": latency[~floor & settled & np.isfinite(latency) & (got["t"] > 0)]}
+    sides = {
+        "floor": latency[floor & settled],
+        "pipeline": latency[~floor & settled & np.isfinite(latency) & (got["t"] > 0)],
+    }
     result: dict[str, Any] = {
-        "channels": cfg["channels"], "rate_hz": cfg["rate_hz"], "samples_per_push": round(cfg["rate_hz"] * cfg["chunk_s"]),
-        "unit": "µs", "scheduling": counts.pop("scheduling"),
+        "channels": cfg["channels"], "rate_hz": cfg["rate_hz"],
+        "samples_per_push": round(cfg["rate_hz"] * cfg["chunk_s"]), "unit": "µs", "scheduling": counts.pop("scheduling"),
     }  # fmt: skip
     result |= {k: _percentiles(v) for k, v in sides.items()}
     result["own"] = {k[:-3]: _percentiles(commands[k] / 1e3) for k in ("decode_ns", "gate_ns", "write_ns")}

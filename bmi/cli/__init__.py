@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from bmi.cli import bench, live, offline, recordings
+from bmi.cli import benches, live, offline, recordings
 from bmi.errors import BMIError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ app.command()(recordings.replay)
 app.command()(recordings.inspect)
 app.command()(recordings.recover)
 app.command("eval")(recordings.evaluate)
-app.add_typer(bench.app, name="bench")
+app.add_typer(benches.app, name="bench")
 app.command()(offline.version)
 
 

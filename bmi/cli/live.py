@@ -21,7 +21,9 @@ NOTICE = "Research use only; not a medical device."
 
 
 def demo(
-    minutes: Annotated[float | None, typer.Option(min=0.1, help="Length of the scored block; 32 trials by default.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Length of the scored block; 32 trials by default.")
+    ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials in the scored block.")] = None,
     seed: Seed = None,
     permute_channels: Annotated[

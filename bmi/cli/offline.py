@@ -72,7 +72,9 @@ def check(recipe: RecipeArg, set_: Set = None, as_json: Json = False) -> None:
 
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="sources, stages, decoders, … or [bold]streams[/bold] on the network.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="sources, stages, decoders, … or [bold]streams[/bold] on the network.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List what is installed, by kind; ``bmi list streams`` looks for LSL streams.

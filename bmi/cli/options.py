@@ -14,7 +14,9 @@ from bmi.errors import Problem, RecipeError
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, nothing else.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe value, e.g. [bold]--set gate.max_age_s=0.1[/bold]."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a recipe value, e.g. [bold]--set gate.max_age_s=0.1[/bold]."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random; the recipe's by default.")]
 RecipeArg = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a shipped recipe.")]

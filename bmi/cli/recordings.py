@@ -15,9 +15,13 @@ Log = Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a session, o
 
 
 def replay(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a session, an .mcap file, or an .npz/.mat recording.")],
+    log: Annotated[
+        Path, typer.Argument(metavar="LOG", help="Folder of a session, an .mcap file, or an .npz/.mat recording.")
+    ],
     speed: Annotated[float, typer.Option(min=0.01, help="1 is real time.")] = 1.0,
-    verify: Annotated[bool, typer.Option("--verify", help="Repeat every step and compare bit by bit; exit 3 if any differs.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Repeat every step and compare bit by bit; exit 3 if any differs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Repeat a session from its recording: watch it again, or prove that it repeats to the last bit.
@@ -68,7 +72,13 @@ def inspect(log: Log, as_json: Json = False) -> None:
         topics.append({"topic": topic, "rows": len(rows), "bytes": int(rows.nbytes), "gaps": len(gaps)})
     meta = {k: v for k, v in recording.metadata.items() if k != "recipe"}
     recipe = {k: v for k, v in recording.metadata.get("recipe", {}).items() if k != "json"}
-    report = {"path": str(log), "duration_s": round(recording.duration_s, 3), "recipe": recipe, **meta, "topics": topics}
+    report = {
+        "path": str(log),
+        "duration_s": round(recording.duration_s, 3),
+        "recipe": recipe,
+        **meta,
+        "topics": topics,
+    }
     if as_json:
         print_json(report)
         return
@@ -85,25 +95,34 @@ def recover(log: Log, as_json: Json = False) -> None:
 
     Example:  [bold]bmi recover recordings/center-out-…[/bold]
     """
-    from dataclasses import asdict
-
     from bmi.recover import recover as recover_
 
-    report = asdict(recover_(log))
+    report = recover_(log)
+    parts = [{k: str(v) if isinstance(v, Path) else v for k, v in p._asdict().items()} for p in report.parts]
+    total = {"rebuilt": report.rebuilt, "rows": report.rows, "seconds": report.seconds,
+             "bytes_unreadable": report.bytes_unreadable}  # fmt: skip
     if as_json:
-        print_json(report)
+        print_json({**total, "parts": parts})
         return
-    for key, value in report.items():
-        sys.stdout.write(f"{key}: {value}\n")
+    from bmi.cli.offline import _table
+
+    _table(parts, False)
+    sys.stdout.write("  ".join(f"{k} {v}" for k, v in total.items()) + "\n")
 
 
 def evaluate(
-    recording: Annotated[Path, typer.Argument(help="A .mat (trial_data) or .npz (counts, kinematics, bin_s) recording.")],
+    recording: Annotated[
+        Path, typer.Argument(help="A .mat (trial_data) or .npz (counts, kinematics, bin_s) recording.")
+    ],
     decoder: Annotated[str, typer.Option("--decoder", help="Name of a decoder; see [bold]bmi list decoders[/bold].")],
     set_: Set = None,
-    train_fraction: Annotated[float, typer.Option(min=0.05, max=0.95, help="First share of the trials to fit on.")] = 0.8,
+    train_fraction: Annotated[
+        float, typer.Option(min=0.05, max=0.95, help="First share of the trials to fit on.")
+    ] = 0.8,
     lsl: Annotated[bool, typer.Option("--lsl", help="Decode through a real outlet, inlet and the live lane.")] = False,
-    save: Annotated[Path | None, typer.Option(help="Save the fitted parameters (safetensors), for a recipe's decoder.params.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Save the fitted parameters (safetensors), for a recipe's decoder.params.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fit a decoder on the first part of a recording and score it on the rest, step by step as live.
