@@ -34,13 +34,14 @@ def fuzz(seed, n, n_dims=2):
 
 
 @pytest.mark.parametrize("hardware", [False, True], ids=["simulated", "hardware"])
-def test_nothing_illegal_reaches_the_device_in_30_000_hostile_steps(hardware):
+@pytest.mark.parametrize("n_steps", [30_000, pytest.param(1_000_000, marks=pytest.mark.bars)])
+def test_nothing_illegal_reaches_the_device_in_many_hostile_steps(hardware, n_steps):
     gate, cursor = Gate(), Cursor(speed_limit_mm_s=1e9)
     gate.bind(DECODER, HARDWARE if hardware else SIMULATED, PERIOD_S)
     cursor.open()
     cursor.arm()
     now, moved, t_active = 500.0, 0, 500.0
-    for gap, speaks, mean, age, abstains, arm, stop in fuzz(11, 30_000):
+    for gap, speaks, mean, age, abstains, arm, stop in fuzz(11, n_steps):
         now += gap
         e = cursor.read(now)
         assert np.all(np.abs(e.position) <= 150.0 + 1e-9)
@@ -68,7 +69,7 @@ def test_nothing_illegal_reaches_the_device_in_30_000_hostile_steps(hardware):
             assert np.linalg.norm(v) < 1e-6, "neutral ends at rest"
         moved += bool(v.any())
         cursor.write(command, now)
-    assert moved > 3000, "it was not simply shut"
+    assert moved > n_steps / 10, "it was not simply shut"
 
 
 def test_acceleration_and_jerk_hold_between_commands_at_any_pace():
