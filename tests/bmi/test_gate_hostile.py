@@ -13,6 +13,9 @@ from bmi.signals import GateFlag, GateState, Intent
 from devices.cursor import Cursor
 
 
+LONG = [pytest.mark.bars, pytest.mark.timeout(900)]
+
+
 def fuzz(seed, n, n_dims=2):
     """Steps of a hostile world: (gap, kind, mean, age, abstains, arm, stop)."""
     rng = np.random.default_rng(seed)
@@ -34,7 +37,7 @@ def fuzz(seed, n, n_dims=2):
 
 
 @pytest.mark.parametrize("hardware", [False, True], ids=["simulated", "hardware"])
-@pytest.mark.parametrize("n_steps", [30_000, pytest.param(1_000_000, marks=[pytest.mark.bars, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("n_steps", [30_000, pytest.param(1_000_000, marks=LONG)])
 def test_nothing_illegal_reaches_the_device_in_many_hostile_steps(hardware, n_steps):
     gate, cursor = Gate(), Cursor(speed_limit_mm_s=1e9)
     gate.bind(DECODER, HARDWARE if hardware else SIMULATED, PERIOD_S)
