@@ -12,7 +12,6 @@ from bmi.gate import Gate
 from bmi.signals import GateFlag, GateState, Intent
 from devices.cursor import Cursor
 
-
 LONG = [pytest.mark.bars, pytest.mark.timeout(900)]
 
 
