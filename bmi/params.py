@@ -139,12 +139,16 @@ def load(path: str | Path) -> Loaded:
             arrays = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, json.JSONDecodeError) as e:
         raise RecordingError(f"{path}: not a readable parameter file ({e}); write it with bmi.params.save") from e
-    if head.get("format") != FORMAT:
-        raise RecordingError(f"{path}: expected format {FORMAT!r}, found {head.get('format')!r}; save it again")
+    found = head.get("format") if isinstance(head, dict) else None
+    if found != FORMAT:
+        raise RecordingError(f"{path}: expected format {FORMAT!r}, found {found!r}; save it again")
+    for key, kind in (("decoder", str), ("shapes", dict), ("sha256", str), ("manifest", dict)):
+        if not isinstance(head.get(key), kind):
+            raise RecordingError(f"{path}: its manifest lacks {key!r}; the file is damaged")
     shapes = {name: list(a.shape) for name, a in arrays.items()}
     if shapes != head["shapes"]:
         raise RecordingError(f"{path}: manifest promises {head['shapes']}, file holds {shapes}; the file is damaged")
-    if digest(arrays) != head["sha256"]:
+    if any(a.dtype != np.float64 for a in arrays.values()) or digest(arrays) != head["sha256"]:
         raise RecordingError(f"{path}: numbers do not match their SHA-256; the file is damaged or was edited")
     return Loaded(head["decoder"], arrays, head["manifest"])
 

@@ -58,7 +58,7 @@ class Kalman:
     n_dims: Annotated[int, Ge(1), Le(16)] = 2
     """Dimensions of the movement."""
     encode_position: bool = False
-    """Whether features may be tuned to position; otherwise position is only integrated (Kim 2008)."""
+    """Whether features may be tuned to position; otherwise they tell of it through velocity alone (Kim 2008)."""
     q: Literal["diagonal", "full"] = "full"
     """Encoding noise: independent channels, or a covariance shrunk by ``q_shrinkage``."""
     q_shrinkage: Annotated[float, Ge(0), Le(1)] = 0.1
