@@ -65,8 +65,7 @@ class Session:
     def __init__(self, recipe: Recipe, out: Path) -> None:
         self.recipe, self.out = recipe, out
         self.progress: Callable[[str], object] = _silent
-        shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file: rings must not wait for a disk
-        self.runtime = Path(tempfile.mkdtemp(prefix="bmi-", dir=shm if shm.is_dir() else None))
+        self.runtime: Path
         self.telemetry: Telemetry | None = None
         self.picture: Telemetry | None = None
         self.summary: dict[str, Any] = {}
@@ -112,6 +111,8 @@ class Session:
     # --- life ---------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Session:
+        shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file: rings must not wait for a disk
+        self.runtime = Path(tempfile.mkdtemp(prefix="bmi-", dir=shm if shm.is_dir() else None))
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             (self.runtime / "recipe.json").write_text(self.recipe.to_json(), encoding="utf-8")
@@ -182,6 +183,8 @@ class Session:
         """Stop everything, the lane first; wait for the recorder to finish its file."""
         control = getattr(self, "control", None)
         if control is not None:
+            if "lane" in self._procs and self._procs["lane"].returncode not in (None, 0):
+                control.set(Word.LANE_STATE, LaneState.FAULT)  # a killed lane cannot say so: nobody waits for it
             control.set(Word.QUIT, 1)
         for role in ("lane", "world", "learn", "record"):
             process = self._procs.get(role)
