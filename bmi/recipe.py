@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,10 +127,12 @@ def _say(error: Any, known: list[str]) -> str:
         case "extra_forbidden":
             hint = registry.nearest(key, known)
             return f"unknown key {key!r}{hint} (known: {', '.join(known)})"
+        case "missing" if error["loc"] and isinstance(error["loc"][-1], int):
+            return f"one more value is required, given {given!r}"
         case "missing":
             return f"{key!r} is required"
         case _:
-            what = error["msg"].removeprefix("Input should be ")
+            what = re.sub(r"^\w+ should (be|have) ", "", error["msg"])
             return f"expected {what}, given {given!r} ({type(given).__name__})"
 
 
@@ -239,10 +242,13 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         if key not in raw:
             b.add(key, f"'{key}' is required")
     sources = b.many("sources", raw["sources"], "sources") if "sources" in raw else []
+    if raw.get("sources") == []:
+        b.add("sources", "expected at least one source, given none (e.g. {use: lsl, name: m1})")
     sources.sort(key=lambda s: not getattr(s, "primary", False))
     decoder_raw = raw.get("decoder")
     learner = None
-    if isinstance(decoder_raw, Mapping) and "learner" in decoder_raw:
+    learns = isinstance(decoder_raw, Mapping) and "learner" in decoder_raw
+    if isinstance(decoder_raw, Mapping) and learns:
         learner = b.node("learners", decoder_raw["learner"], "decoder.learner")
         decoder_raw = {k: v for k, v in decoder_raw.items() if k != "learner"}
     decoder = b.node("decoders", decoder_raw, "decoder") if "decoder" in raw else None
@@ -251,7 +257,7 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         b.add("blocks", f"expected a list of blocks, given {blocks_raw!r}")
         blocks_raw = []
     blocks = [b.part(Block, r, f"blocks[{i}]") for i, r in enumerate(blocks_raw)]
-    if any(bl and bl.learn for bl in blocks) and learner is None and decoder is not None:
+    if any(bl and bl.learn for bl in blocks) and not learns and decoder is not None:
         b.add("blocks", "a block has 'learn: true' but decoder.learner is not given (e.g. {use: smoothbatch})")
     parts: dict[str, Any] = {
         "session": b.part(SessionNode, raw.get("session", {"name": "?"}), "session"),
@@ -326,8 +332,10 @@ def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[s
             )
         p = found
     try:
-        raw = yaml.safe_load(p.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
+        text = p.read_text(encoding="utf-8")
+        # `to_json` writes surrogate pairs, which YAML would not join again
+        raw = json.loads(text) if p.suffix == ".json" else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, OSError) as e:
         raise RecipeError(str(path), [Problem("(file)", f"is not readable YAML: {e}")]) from e
     for key, value in (overrides or {}).items():
         _override(raw, key, value, str(path))
@@ -347,7 +355,10 @@ def _override(raw: Any, key: str, value: Any, where: str) -> None:
 
 def parse_value(text: str) -> Any:
     """Read the right side of ``key=value`` as YAML, so that numbers, lists and booleans keep their type."""
-    return yaml.safe_load(text)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as e:
+        raise RecipeError("--set", [Problem(text, f"is not readable YAML: {e}")]) from e
 
 
 def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:

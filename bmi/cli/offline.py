@@ -29,8 +29,8 @@ def simulate(
     from bmi.recipe import build, read
 
     raw = read(recipe, overrides(set_, session__seed=seed))
-    if trials is not None:
-        for block in raw.get("blocks") or []:
+    if trials is not None and isinstance(raw, dict) and isinstance(raw.get("blocks"), list):
+        for block in raw["blocks"]:
             if isinstance(block, dict) and block.get("scored"):
                 block["trials"] = trials
     checked = build(raw, recipe)
