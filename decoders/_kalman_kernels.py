@@ -1,8 +1,9 @@
 """Compiled steps of the Kalman filter: information form and steady state.
 
 Parameters travel as one vector, and so does everything a step writes (``memory``): every array handed over
-from Python costs about 0.15 µs, which was most of a steady-state step. ``memory`` holds x (n), P (n n), y
-(m), the output mean (d) and covariance (d d), then scratch; ``memory_size`` says how much.
+from Python costs about 0.1 µs. ``memory`` holds x (n), P (n n), y (m), the output mean (d) and covariance
+(d d), then scratch; ``memory_size`` says how much. Rows over channels are padded with zeros to whole cache
+lines and both vectors begin on one: a misaligned row costs the vector loads twice.
 """
 
 from __future__ import annotations
@@ -10,13 +11,30 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+HEAD = 8
+"""The parameter vector begins with the numbers of states and of dimensions, and room to the next cache line."""
 MAX_COAST = 256
 """Lost bins the dynamics bridge; after that many the mean has decayed to rest anyway."""
 
 
 def memory_size(n: int, m: int, d: int, full: bool) -> int:
     """Return how many float64 a filter of n states, m features, d dimensions needs."""
-    return n + n * n + m + d + d * d + 2 * m + 2 * n + 5 * n * n + (m * m + m * n + 2 * m if full else m)
+    small, rows = n + n * n + m + d + d * d + 8, 3 * (m + 8) + n + 8
+    return small + rows + 2 * n + 5 * n * n + (m + m * m + m * n if full else 0)
+
+
+def params_size(form: str, n: int, m: int, full: bool) -> int:
+    """Return how many float64 of parameters the kernel of this form reads."""
+    m8, n8 = -(-m // 8) * 8, -(-n // 8) * 8
+    if form == "steady":
+        return HEAD + n * m8 + n * (m8 + n8) + m8 + 2 * n * n
+    return HEAD + 2 * n * m8 + m8 + 3 * n * n + (m * m if full else 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def up8(n):
+    """Round up to a whole cache line of float64."""
+    return (n + 7) // 8 * 8
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -28,15 +46,33 @@ def dot(a, b):
     return s
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def product(K, z, out):
+    """out = K z, each row summed as in ``dot``; ``out`` may not overlap z."""
+    for i in range(out.size):
+        s = 0.0
+        for c in range(z.size):
+            s += K[i, c] * z[c]
+        out[i] = s
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def observe(y, mask, b, r, ok):
-    """Write ``y - b`` into r and 1 into ok, both 0 where masked or not finite; return the number observed."""
+def observe(y, mask, b, r):
+    """Write ``y - b`` into r, 0 where masked or not finite; return the number observed."""
+    seen = 0
     for c in range(y.size):
         e = y[c] - b[c]
         good = mask[c] & (e - e == 0.0)  # inf - inf and nan - nan are nan
         r[c] = e if good else 0.0
-        ok[c] = 1.0 if good else 0.0
-    return int(dot(ok, ok))
+        seen += 1 if good else 0
+    return seen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def observed(y, mask, ok):
+    """Write 1 into ok where a feature was observed, else 0."""
+    for c in range(y.size):
+        ok[c] = 1.0 if mask[c] & (y[c] - y[c] == 0.0) else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -158,15 +194,15 @@ def drop_diagonal(ok, C, G, D, g):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def drop_full(ok, r, C, G, Qinv, D, v, scratch):
+def drop_full(ok, r, C, G, Qinv, D, v, g, scratch):
     """D and v of the observed channels under a full Q: eliminate the k missing ones from Q^-1.
 
     (Q_oo)^-1 = Qi_oo - Qi_om (Qi_mm)^-1 Qi_mo. Z (k, k) holds the factor of Qi_mm, R (n, k) first G_m, then
     G_m (Qi_mm)^-1, g one row of the reduced G. Costs k^3/3 + k n m.
     """
-    n, m, k = D.shape[0], ok.size, 0
-    index, g = scratch[:m], scratch[m : 2 * m]
-    Z, R = scratch[2 * m : 2 * m + m * m].reshape(m, m), scratch[2 * m + m * m :].reshape(n, m)
+    n, m, k = D.shape[0], Qinv.shape[0], 0
+    index, Z = scratch[:m], scratch[m : m + m * m].reshape(m, m)
+    R = scratch[m + m * m : m + m * m + n * m].reshape(n, m)
     for c in range(m):
         if ok[c] == 0.0:
             index[k] = c
@@ -184,13 +220,13 @@ def drop_full(ok, r, C, G, Qinv, D, v, scratch):
             for q in range(a):
                 R[i, q] -= Z[a, q] * R[i, a]
     for i in range(n):
-        for c in range(m):
+        for c in range(ok.size):
             g[c] = G[i, c]
         for a in range(k):
             row, f = Qinv[int(index[a])], R[i, a]
             for c in range(m):
                 g[c] -= f * row[c]
-        for c in range(m):
+        for c in range(ok.size):
             g[c] *= ok[c]
         v[i] = dot(g, r)
         for j in range(i + 1):
@@ -199,22 +235,22 @@ def drop_full(ok, r, C, G, Qinv, D, v, scratch):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def information_rows(data, n_lost, mask, params, memory, n, d):
+def information_rows(data, n_lost, mask, params, memory):
     """Predict and correct once per row of ``data``; return how many channels the last row observed.
 
-    params: A, W, D (n n each), C', G' (n m each), b (m), then Q^-1 (m m) if Q is full.
+    params: head, C', G' (n m8 each), b (m8), A, W, D (n n each), then Q^-1 (m m) if Q is full.
     """
-    m, nn = mask.size, n * n
-    A, W = params[:nn].reshape(n, n), params[nn : 2 * nn].reshape(n, n)
-    D, o = params[2 * nn : 3 * nn].reshape(n, n), 3 * nn
-    C, G = params[o : o + m * n].reshape(n, m), params[o + m * n : o + 2 * m * n].reshape(n, m)
-    o += 2 * m * n
-    b = params[o : o + m]
-    full = params.size > o + m
-    x, P, y = memory[:n], memory[n : n + nn].reshape(n, n), memory[n + nn : n + nn + m]
-    w = n + nn + m
-    out, w = memory[w : w + d + d * d].reshape(d + 1, d), w + d + d * d
-    r, ok, w = memory[w : w + m], memory[w + m : w + 2 * m], w + 2 * m
+    n, d, m, m8, o = int(params[0]), int(params[1]), mask.size, up8(mask.size), HEAD
+    nn = n * n
+    C, o = params[o : o + n * m8].reshape(n, m8), o + n * m8
+    G, o = params[o : o + n * m8].reshape(n, m8), o + n * m8
+    b, o = params[o : o + m8], o + m8
+    A, W = params[o : o + nn].reshape(n, n), params[o + nn : o + 2 * nn].reshape(n, n)
+    D, Q = params[o + 2 * nn : o + 3 * nn].reshape(n, n), params[o + 3 * nn :]
+    x, P, y, w = memory[:n], memory[n : n + nn].reshape(n, n), memory[n + nn : n + nn + m], n + nn + m
+    out, w = memory[w : w + d + d * d].reshape(d + 1, d), up8(w + d + d * d)
+    r, ok, g = memory[w : w + m8], memory[w + m8 : w + 2 * m8], memory[w + 2 * m8 : w + 3 * m8]
+    w += 3 * m8
     xp, v, w = memory[w : w + n], memory[w + n : w + 2 * n], w + 2 * n
     Pp, L = memory[w : w + nn].reshape(n, n), memory[w + nn : w + 2 * nn].reshape(n, n)
     S, T = memory[w + 2 * nn : w + 3 * nn].reshape(n, n), memory[w + 3 * nn : w + 4 * nn].reshape(n, n)
@@ -229,18 +265,18 @@ def information_rows(data, n_lost, mask, params, memory, n, d):
     for row in range(data.shape[0]):
         for c in range(data.shape[1]):
             y[c] = data[row, c]
-        seen = observe(y, mask, b, r, ok)
+        seen = observe(y, mask, b, r)
         predict(A, W, x, P, xp, Pp, T)
-        if seen == m or not full:
-            for i in range(n):
-                v[i] = dot(G[i], r)
+        if seen == m or Q.size == 0:
+            product(G, r, v)
         if seen == m:
             correct(D, v, xp, Pp, L, S, T, x, P)
             continue
-        if full:
-            drop_full(ok, r, C, G, params[o + m :].reshape(m, m), Dm, v, scratch)
+        observed(y, mask, ok)
+        if Q.size > 0:
+            drop_full(ok, r, C, G, Q.reshape(m, m), Dm, v, g, scratch)
         else:
-            drop_diagonal(ok, C, G, Dm, scratch)
+            drop_diagonal(ok, C, G, Dm, g)
         correct(Dm, v, xp, Pp, L, S, T, x, P)
     for i in range(d):
         out[0, i] = x[i]
@@ -250,39 +286,41 @@ def information_rows(data, n_lost, mask, params, memory, n, d):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def steady_rows(data, n_lost, mask, params, memory, n, d):
-    """x = M x + K (y - b) per row; return how many channels the last row observed.
+def steady_rows(data, n_lost, mask, params, memory):
+    """x = K (y - b) + M x per row; return how many channels the last row observed.
 
-    params: A, P (n n each), C' (n m), M and K side by side (n n+m), b (m). A missing channel gets no
+    params: head, C' (n m8), K and M side by side (n m8+n8), b (m8), A, P (n n each). A missing channel gets no
     innovation: it is taken to be what the state predicts.
     """
-    m, nn = mask.size, n * n
-    A, C, o = params[:nn].reshape(n, n), params[2 * nn : 2 * nn + n * m].reshape(n, m), 2 * nn + n * m
-    MK, b = params[o : o + nn + n * m].reshape(n, n + m), params[o + nn + n * m :]
+    n, d, m, m8, o = int(params[0]), int(params[1]), mask.size, up8(mask.size), HEAD
+    nn, s8 = n * n, m8 + up8(n)
+    C, o = params[o : o + n * m8].reshape(n, m8), o + n * m8
+    KM, o = params[o : o + n * s8].reshape(n, s8), o + n * s8
+    b, o = params[o : o + m8], o + m8
+    A = params[o : o + nn].reshape(n, n)
     x, y, w = memory[:n], memory[n + nn : n + nn + m], n + nn + m
-    out, w = memory[w : w + d + d * d].reshape(d + 1, d), w + d + d * d
-    ok, z, r = memory[w : w + m], memory[w + m : w + 2 * m + n], memory[w + m + n : w + 2 * m + n]
+    mean, w = memory[w : w + d], up8(w + d + d * d)
+    z, ok = memory[w : w + s8], memory[w + s8 : w + s8 + m8]
+    r, xz = z[:m8], z[m8:]
     for _ in range(min(n_lost, MAX_COAST)):
         for i in range(n):
-            z[i] = dot(A[i], x)
+            xz[i] = dot(A[i], x)
         for i in range(n):
-            x[i] = z[i]
+            x[i] = xz[i]
     seen = 0
     for row in range(data.shape[0]):
         for c in range(data.shape[1]):
             y[c] = data[row, c]
         for i in range(n):
-            z[i] = x[i]
-        seen = observe(y, mask, b, r, ok)
+            xz[i] = x[i]
+        seen = observe(y, mask, b, r)
         if seen < m:
+            observed(y, mask, ok)
             for j in range(n):
                 f = dot(A[j], x)
                 for c in range(m):
                     r[c] += (1.0 - ok[c]) * C[j, c] * f
-        for i in range(n):
-            x[i] = dot(MK[i], z)
+        product(KM, z, x)
     for i in range(d):
-        out[0, i] = x[i]
-        for j in range(d):
-            out[i + 1, j] = params[nn + i * n + j]
+        mean[i] = x[i]
     return seen

@@ -22,7 +22,7 @@ from decoders.statespace import (
     params_from,
     rest_dynamics,
 )
-from decoders.streams import axes, bin_s, check_fit, check_rows, hold
+from decoders.streams import aligned, axes, bin_s, check_fit, check_rows, hold
 
 
 @dataclass(kw_only=True)
@@ -117,10 +117,35 @@ class Kalman:
 
     @property
     def _layout(self) -> tuple[str, ...]:
-        """Fields the kernel reads, in its order."""
+        """Fields the kernel reads."""
         if self.form == "steady":
-            return ("A", "P", "C", "M", "K", "b")
-        return ("A", "W", "D", "C", "G", "b", "Qinv") if self.q == "full" else ("A", "W", "D", "C", "G", "b")
+            return ("C", "K", "M", "b", "A", "P")
+        return ("C", "G", "b", "A", "W", "D", "Qinv") if self.q == "full" else ("C", "G", "b", "A", "W", "D")
+
+    def _lay_out(self, n: int, m: int) -> tuple[F64, tuple[F64, ...]]:
+        """Return the kernel's parameter vector, and where in it each field of ``_layout`` lies.
+
+        Encoding matrices lie transposed and padded, so that sums over channels run along whole cache lines.
+        """
+        vector = aligned(kernels.params_size(self.form, n, m, self.q == "full"))
+        vector[:2] = n, self.n_dims
+        m8, n8, at, slots = -(-m // 8) * 8, -(-n // 8) * 8, kernels.HEAD, []
+        for name in self._layout:
+            if name == "K":
+                both = vector[at : at + n * (m8 + n8)].reshape(n, m8 + n8)
+                slots += [both[:, :m].T, both[:, m8 : m8 + n]]
+                at += both.size
+            elif name in "CG":
+                slots.append(vector[at : at + n * m8].reshape(n, m8)[:, :m].T)
+                at += n * m8
+            elif name == "b":
+                slots.append(vector[at : at + m])
+                at += m8
+            elif name != "M":  # lies beside K
+                k = m if name == "Qinv" else n
+                slots.append(vector[at : at + k * k].reshape(k, k))
+                at += k * k
+        return vector, tuple(slots)
 
     def params_like(self, n_features: int) -> KalmanParams:
         """Return zero parameters of the shapes this decoder has with ``n_features``."""
@@ -184,30 +209,19 @@ class Kalman:
                 f"kalman: parameters have {p.A.shape[0]} states, the settings {n}; "
                 "use the settings they were fitted with"
             )
-        sizes = [getattr(p, name).size for name in self._layout]
-        self._vector, at, slots = np.zeros(sum(sizes)), 0, []
-        for name, size in zip(self._layout, sizes, strict=True):
-            shape, part = getattr(p, name).shape, self._vector[at : at + size]
-            # encoding matrices lie transposed, so that the kernel's sums over channels run along memory
-            slots.append(part.reshape(n, m).T if name in "CGK" else part.reshape(shape))
-            at += size
-        if self.form == "steady":  # one product gives M x + K r: the two stand side by side
-            at = sum(sizes[:3])
-            both = self._vector[at : at + n * (n + m)].reshape(n, n + m)
-            slots[3:5] = both[:, :n], both[:, n:].T
-        self._packed = tuple(slots)
+        self._vector, self._packed = self._lay_out(n, m)
         self.params_ = p
         self._starts = tuple(int(i) for i in np.cumsum([0, *(s.n_channels for s in specs)]))
-        self._n_primary, self._n_states = specs[0].n_channels, n
-        self._memory = np.zeros(kernels.memory_size(n, m, d, self.q == "full"))
+        self._memory = aligned(kernels.memory_size(n, m, d, self.q == "full"))
         end = n + n * n + m
         self._state, self.y_, self.mask_ = self._memory[:end], self._memory[end - m : end], np.ones(m, bool)
         out = self._memory[end : end + d + d * d].reshape(d + 1, d)
         self._kernel = kernels.steady_rows if self.form == "steady" else kernels.information_rows
         if self.form == "covariance":
             self._kernel = self._covariance_rows
-        self._intent = Intent(out[0], out[1:], 0.0, 0.0)
-        warm = np.zeros((1, self._n_primary), np.float32)
+        cov = self._packed[-1][:d, :d] if self.form == "steady" else out[1:]
+        self._intent = Intent(out[0], cov, 0.0, 0.0)
+        warm = np.zeros((1, specs[0].n_channels), np.float32)
         self._call(warm, 0)
         warm.flags.writeable = False  # another type to numba: compile for both, whoever sends the chunks
         self._call(warm, 0)
@@ -221,15 +235,7 @@ class Kalman:
         chunk = bundle[0]
         if chunk is None:
             return None
-        seen = self._kernel(
-            chunk.data,
-            chunk.n_lost_before,
-            self.mask_,
-            self._vector,
-            self._memory,
-            self._n_states,
-            self.n_dims,
-        )
+        seen = self._kernel(chunk.data, chunk.n_lost_before, self.mask_, self._vector, self._memory)
         intent = self._intent
         intent.t = chunk.t.item(-1)
         intent.t_arrival = chunk.t_arrival
@@ -247,13 +253,12 @@ class Kalman:
         self.y_[:] = np.nan
 
     def _call(self, data: AnyArray, n_lost: int) -> None:
-        self._kernel(data, n_lost, self.mask_, self._vector, self._memory, self._n_states, self.n_dims)
+        self._kernel(data, n_lost, self.mask_, self._vector, self._memory)
 
-    def _covariance_rows(
-        self, data: AnyArray, n_lost: int, mask: AnyArray, params: F64, memory: F64, n: int, d: int
-    ) -> int:
+    def _covariance_rows(self, data: AnyArray, n_lost: int, mask: AnyArray, params: F64, memory: F64) -> int:
         """The textbook update with the innovation covariance, n_features cubed: to be compared with."""
-        p, x, P, y = self._params, memory[:n], memory[n : n + n * n].reshape(n, n), self.y_
+        p, n, d = self._params, self.n_states, self.n_dims
+        x, P, y = memory[:n], memory[n : n + n * n].reshape(n, n), self.y_
         assert p is not None  # noqa: S101 - bind has seen to it
         for _ in range(min(n_lost, kernels.MAX_COAST)):
             x[:], P[:] = p.A @ x, p.A @ P @ p.A.T + p.W

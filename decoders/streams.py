@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from bmi.errors import ContractError, NotFittedError
 from bmi.signals import F64, AnyArray, Bundle, StreamSpec
 
@@ -13,6 +15,13 @@ AXES = ("x", "y", "z")
 def axes(n_dims: int) -> tuple[str, ...]:
     """Return the names of so many dimensions."""
     return AXES[:n_dims] if n_dims <= len(AXES) else tuple(f"d{i}" for i in range(n_dims))
+
+
+def aligned(n: int) -> F64:
+    """Return n zeros that begin on a cache line (64 bytes)."""
+    room = np.zeros(n + 8)
+    skip = -(room.ctypes.data // 8) % 8
+    return room[skip : skip + n]
 
 
 def bin_s(decoder: str, spec: StreamSpec) -> float:
