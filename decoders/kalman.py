@@ -46,7 +46,8 @@ class Kalman:
     Notes
     -----
     *Realtime*: one call a bundle. 10 states x 256 channels: information form ~5 µs, steady state ~1.6 µs; both
-    allocate nothing. A swap ~20 µs, of a full Q over 256 channels ~35 µs. The covariance form (~1 ms, allocates) is there to be compared with.
+    allocate nothing. A swap ~20 µs, of a full Q over 256 channels ~35 µs. The covariance form (a millisecond or
+    more, allocates) is there to be compared with.
     Missing features cost the information form one more pass over the channels; under a full Q,
     k^3/3 + k m n more; the steady form takes a missing feature to be as predicted.
     """
