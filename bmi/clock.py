@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class LSLClock:
     """Seconds on this machine's LSL clock: monotonic, shared by every process here."""
 
     def __init__(self) -> None:
-        from pylsl import local_clock
+        from pylsl.lib import lib
 
-        self.now = local_clock
+        self.now: Callable[[], float] = lib.lsl_local_clock  # the library's own, without a wrapper in between
 
     def sleep_until(self, t: float) -> None:
         """Sleep until ``t``, s, on the LSL clock."""

@@ -70,9 +70,9 @@ def evaluate(
     n_dims = recording.kinematics.shape[1]
     part: Decoder = make("decoders", decoder, {**_fitting(decoder, n_dims), **(settings or {})}, "--set")
     groups = None if recording.trial is None else recording.trial[:train]
-    part.fit(
-        recording.counts[:train].astype(np.float64), recording.kinematics[:train], dt_s=recording.bin_s, groups=groups
-    )
+    # What is not scored is not learned from either: a NaN label lends its features as history only.
+    labels = np.where(recording.score_mask[:train, None], recording.kinematics[:train], np.nan)
+    part.fit(recording.counts[:train].astype(np.float64), labels, dt_s=recording.bin_s, groups=groups)
     spec = StreamSpec(
         name="recording", type="spikes", n_channels=recording.counts.shape[1], rate_hz=1.0 / recording.bin_s,
         unit=recording.counts_unit, source_id=f"bmi-eval-{time.time_ns()}",

@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import Gt
 
 from bmi import limits as house
+from bmi.compiled import entry
 from bmi.contracts import State
 from bmi.errors import ContractError
 from bmi.limits import Limits, check_stricter
@@ -119,9 +120,10 @@ class Gate:
         self._command = Command(out, _NEVER, _NEVER, _NEVER, -1, int(GateState.DISARMED), 0)
         from bmi import _gate_kernels as kernels  # numba: only once there is something to bind
 
-        self._kernel = kernels.gate_step
+        arrays = (self._stamps, self._rules, self._limits, self._work, self._memory, self._counts)
+        self._kernel = entry(kernels.gate_step, 0, 0.0, *arrays)
         self.reset()
-        self._kernel(0, 0.0, self._stamps, self._rules, self._limits, self._work, self._memory, self._counts)
+        self._kernel(0, 0.0, *arrays)
         self.reset()
 
     def _check(self, intent_spec: IntentSpec, device_spec: DeviceSpec) -> int:

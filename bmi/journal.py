@@ -142,7 +142,7 @@ class StepRecord:
         self.command[:] = 0.0
         self.applied[:] = 0.0
 
-    def heard(self, bundle: Bundle, offsets: Sequence[float]) -> None:
+    def heard(self, bundle: Bundle) -> None:
         """Enter which samples the step consumed."""
         i, f, s, a, n = self._i, self._f, self._streams, self._arrival, self.n_streams
         for k, chunk in enumerate(bundle):
@@ -153,7 +153,11 @@ class StepRecord:
                 i[s + n + k] = chunk.seq
                 i[s + 2 * n + k] = chunk.n_lost_before
                 f[a + k] = chunk.t_arrival
-            f[a + n + k] = offsets[k]
+
+    def offsets(self, offsets: Sequence[float]) -> None:
+        """Enter the clock offset of each stream, s."""
+        at = self._arrival + self.n_streams
+        self._f[at : at + self.n_streams] = offsets
 
     def spoke(self, decoded: Intent, intended: F64) -> None:
         """Enter what was decoded and what was intended after assist."""

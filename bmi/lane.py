@@ -194,21 +194,20 @@ class Lane:
         bundle: Bundle = (chunk, *[s.read(0.0) for s in self._others]) if self._others else (chunk,)
         clock, control, line, journal = self.clock, self.control, self.line, self.journal
         now = clock.now()
-        slots = self.slots
-        if slots is not None and slots.poll():
-            self._swap(slots)
+        block = line.blocks.index
+        line.step(bundle, now, arm=control.get(Word.ARM) != 0, stop=control.get(Word.STOP) != 0, clock=clock.now)
+        # The command has left. What follows has until the next push.
         for k, source in enumerate(self._sources):
             self._offsets[k] = getattr(source, "clock_offset", 0.0)
-        block = line.blocks.index
-        line.step(
-            bundle, now, arm=control.get(Word.ARM) != 0, stop=control.get(Word.STOP) != 0,
-            clock=clock.now, offsets=self._offsets,
-        )  # fmt: skip
+        line.record.offsets(self._offsets)
         if line.blocks.index != block and not line.blocks.done:
             line.events.append(_block_start(now, line))
         if journal is not None:
             journal.step(bundle)
             journal.snapshot(now)
+        slots = self.slots
+        if slots is not None and slots.poll():
+            self._swap(slots)
         control.set(Word.LANE_STEPS, line.record.step + 1)
         control.set(Word.LANE_BEAT_NS, perf_counter_ns())
 

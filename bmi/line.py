@@ -22,8 +22,6 @@ from bmi.journal import StepRecord
 from bmi.pipeline import Pipeline
 from bmi.signals import F64, Bundle, Command, Event, Intent, IntentSpec, StreamSpec
 
-_NO_OFFSETS = (0.0,) * 16
-
 
 class Line:
     """Pipeline, gate, device and task, bound together.
@@ -139,7 +137,6 @@ class Line:
         arm: bool = True,
         stop: bool = False,
         clock: Callable[[], float] | None = None,
-        offsets: Sequence[float] = _NO_OFFSETS,
     ) -> Command | None:
         """Take one bundle through to the device, then let the task and the blocks see the result.
 
@@ -153,8 +150,6 @@ class Line:
             What the operator wants.
         clock : callable, optional
             Asked once, after the write, when the command left; without it, time stands still in a step.
-        offsets : sequence of float
-            Clock offset of each stream, s, for the journal.
 
         Returns
         -------
@@ -179,7 +174,7 @@ class Line:
         # The command has left: from here on nothing is urgent.
         t_written = clock() if clock is not None else now
         r.begin(now, self.blocks.index, assist, arm, stop, goal)
-        r.heard(bundle, offsets)
+        r.heard(bundle)
         if self.intent is not None and self.intended is not None:
             r.spoke(self.intent, self.intended.mean)
         if command is not None:

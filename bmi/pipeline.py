@@ -67,10 +67,11 @@ class Pipeline:
         Realtime: called for every push (1 kHz); allocates one tuple.
         """
         if len(self._chains) == 1:
-            return self.decoder.step((self._run(0, bundle[0]),))
-        return self.decoder.step(tuple([self._run(i, chunk) for i, chunk in enumerate(bundle)]))
+            return self.decoder.step((self.run_stages(0, bundle[0]),))
+        return self.decoder.step(tuple([self.run_stages(i, chunk) for i, chunk in enumerate(bundle)]))
 
-    def _run(self, i: int, chunk: Chunk | None) -> Chunk | None:
+    def run_stages(self, i: int, chunk: Chunk | None) -> Chunk | None:
+        """Take a chunk of stream ``i`` through its stages: the features the decoder gets, or None."""
         for stage in self._chains[i]:
             if chunk is None:
                 return None

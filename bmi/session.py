@@ -239,13 +239,15 @@ class Session:
         counters = self.counters()
         self.control.set(Word.QUIT, 1)
         await self._procs["record"].wait()
+        counters |= {k: v for k, v in self.counters().items() if k.startswith("recorder_")}  # its last words
         self._over.set()
         self.summary = self._score.summary(counters, self.telemetry, self.out)
         (self.out / "summary.json").write_text(json.dumps(self.summary, indent=2), encoding="utf-8")
         return self.summary
 
     def _watch_lane(self) -> None:
-        if self._procs["lane"].returncode is not None and self.control.get(Word.LANE_STATE) != LaneState.DONE:
+        state, ended = self.control.get(Word.LANE_STATE), self._procs["lane"].returncode is not None
+        if state == LaneState.FAULT or (ended and state != LaneState.DONE):
             self._raise_if_failed("lane")
 
     async def _watch_recorder(self) -> None:

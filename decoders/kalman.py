@@ -10,6 +10,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from scipy.linalg import cho_factor, cho_solve
 
+from bmi.compiled import entry, rows
 from bmi.contracts import State
 from bmi.errors import ContractError, NotFittedError
 from bmi.signals import F64, AnyArray, Bundle, Intent, IntentSpec, StreamSpec
@@ -217,15 +218,15 @@ class Kalman:
         end = n + n * n + m
         self._state, self.y_, self.mask_ = self._memory[:end], self._memory[end - m : end], np.ones(m, bool)
         out = self._memory[end : end + d + d * d].reshape(d + 1, d)
-        self._kernel = kernels.steady_rows if self.form == "steady" else kernels.information_rows
-        if self.form == "covariance":
-            self._kernel = self._covariance_rows
         cov = self._packed[-1][:d, :d] if self.form == "steady" else out[1:]
         self._intent = Intent(out[0], cov, 0.0, 0.0)
         warm = np.zeros((1, specs[0].n_channels), np.float32)
-        self._call(warm, 0)
-        warm.flags.writeable = False  # another type to numba: compile for both, whoever sends the chunks
-        self._call(warm, 0)
+        warm.flags.writeable = False
+        kernel = kernels.steady_rows if self.form == "steady" else kernels.information_rows
+        self._kernel = entry(kernel, warm, 0, self.mask_, self._vector, self._memory)
+        if self.form == "covariance":
+            self._kernel = self._covariance_rows
+        self._kernel(warm, 0, self.mask_, self._vector, self._memory)
         self.reset()
         return IntentSpec(dims=axes(d), unit=self.unit, rate_hz=specs[0].rate_hz)
 
@@ -236,7 +237,7 @@ class Kalman:
         chunk = bundle[0]
         if chunk is None:
             return None
-        seen = self._kernel(chunk.data, chunk.n_lost_before, self.mask_, self._vector, self._memory)
+        seen = self._kernel(rows(chunk.data), chunk.n_lost_before, self.mask_, self._vector, self._memory)
         intent = self._intent
         intent.t = chunk.t.item(-1)
         intent.t_arrival = chunk.t_arrival
@@ -252,9 +253,6 @@ class Kalman:
         """Known to be at rest; other streams not yet seen."""
         self._state[:] = 0.0
         self.y_[:] = np.nan
-
-    def _call(self, data: AnyArray, n_lost: int) -> None:
-        self._kernel(data, n_lost, self.mask_, self._vector, self._memory)
 
     def _covariance_rows(self, data: AnyArray, n_lost: int, mask: AnyArray, params: F64, memory: F64) -> int:
         """The textbook update with the innovation covariance, n_features cubed: to be compared with."""

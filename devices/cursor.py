@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from bmi.compiled import entry
 from bmi.contracts import State
 from bmi.errors import DeviceError
 from bmi.signals import F64, Command, DeviceSpec, EffectorState
@@ -64,6 +65,7 @@ class Cursor:
         self._head[:] = 0.0
         self._body[:] = 0.0
         kernels.command(0.0, HOLD_S, self._limit, np.zeros(self.n_dims), self._head, self._body)  # compile
+        self._look = entry(kernels.look, 0.0, HOLD_S, self._head, self._body)
         self._effector.t = 0.0
         self.n_refused = 0
         self._open = True
@@ -91,7 +93,7 @@ class Cursor:
 
     def read(self, now: float) -> EffectorState:
         """Return where it is at ``now``; one object, updated in place."""
-        kernels.look(now, HOLD_S, self._head, self._body)
+        self._look(now, HOLD_S, self._head, self._body)
         self._effector.t = now
         return self._effector
 

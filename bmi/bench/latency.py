@@ -27,17 +27,19 @@ from bmi.clock import LSLClock
 from bmi.control import CONTROL_FILE, Control, LaneState, Word
 from bmi.errors import BMIError
 from bmi.lane import Journal, Lane
+from bmi.line import Line
 from bmi.lsl.bare import BareInlet
 from bmi.lsl.config import private_lsl_config
 from bmi.lsl.outlet import Outlet
-from bmi.process import bind_line, make_line, real_time
+from bmi.process import bind_line, keep_off, make_line, real_time
 from bmi.recipe import build, read
 from bmi.ring import Ring
-from bmi.signals import AnyArray, StreamSpec
+from bmi.signals import AnyArray, Chunk, StreamSpec
 from bmi.telemetry import TelemetryReader
 
 FLOOR = struct.Struct("<4sIqddii3d")  # as long as the device's own datagram in three dimensions
 BLOCK_S = 2.5
+KEPT = ("command_seq", "now", "t", "t_written", "arrival", "clock_offset", "decode_ns", "gate_ns", "write_ns")
 SKIP_S = 0.5
 """Left out at the beginning of each block: the inlet has just been opened."""
 
@@ -65,19 +67,21 @@ def _recipe(channels: int, rate_hz: float, chunk_s: float, port: int, folder: Pa
     }
 
 
-def _pin(cfg: dict[str, Any], priority: int = 10) -> str:
-    return real_time(None if cfg["pin"] else -1, cfg["fifo"], priority)
+def _instrument(cfg: dict[str, Any], priority: int) -> None:
+    """Schedule sender and receiver as another machine would be: prompt, and not on the lane's processor."""
+    keep_off(None if cfg["pin"] else -1)
+    real_time(-1, cfg["fifo"], priority)
 
 
 def sender(folder: Path, cfg: dict[str, Any]) -> None:
     """Push noise at the stream's rate until QUIT; each push is stamped with the moment before it leaves."""
-    _pin(cfg)
+    _instrument(cfg, 20)
     control, clock = Control.open(folder / CONTROL_FILE), LSLClock()
     n = max(1, round(cfg["rate_hz"] * cfg["chunk_s"]))
     spec = StreamSpec(
         name="bench", n_channels=cfg["channels"], rate_hz=cfg["rate_hz"], unit="µV", source_id=f"bench-{os.getpid()}"
     )
-    noise = np.random.default_rng(0).standard_normal((32, n, cfg["channels"])).astype(np.float32) * 20
+    noise = _noise(32, n, cfg["channels"])
     late = 0
     with Outlet(spec, samples_per_push=n) as outlet:
         gc.freeze()
@@ -97,12 +101,8 @@ def sender(folder: Path, cfg: dict[str, Any]) -> None:
 
 
 def receiver(folder: Path, cfg: dict[str, Any]) -> None:
-    """Stamp every datagram at its arrival; keep all until QUIT.
-
-    Its priority is above the lane's: on the same processor it would otherwise wait until the lane, having sent
-    the command, has also written its journal.
-    """
-    _pin(cfg, 20)
+    """Stamp every datagram at its arrival; keep all until QUIT."""
+    _instrument(cfg, 30)
     control, clock = Control.open(folder / CONTROL_FILE), LSLClock()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
@@ -127,20 +127,34 @@ def receiver(folder: Path, cfg: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
+def _noise(n_pushes: int, n: int, channels: int) -> AnyArray:
+    """Return pushes of noise, (n_pushes, n, channels) float32, 20 µV."""
+    return np.random.default_rng(0).standard_normal((n_pushes, n, channels)).astype(np.float32) * 20
+
+
+def _fit(line: Line, spec: StreamSpec, dt_s: float) -> None:
+    """Fit the decoder to features of the noise it will get and slow random movements: a plausible load."""
+    line.pipeline.meet((spec,))
+    pushes, rows = _noise(1500, spec.max_samples, spec.n_channels), []
+    for k, data in enumerate(pushes):
+        chunk = Chunk(data, np.full(len(data), k * dt_s), k * dt_s, k * len(data))
+        out = line.pipeline.run_stages(0, chunk)
+        if out is not None:
+            rows.append(np.array(out.data[-1], np.float64))
+    walk = np.cumsum(np.random.default_rng(1).standard_normal((len(rows), 3)), 0)
+    line.pipeline.decoder.fit(np.array(rows), walk - walk.mean(0), dt_s=dt_s)
+
+
 def lane(folder: Path, cfg: dict[str, Any]) -> None:
     """Alternate floor and pipeline blocks in the live thread."""
-    scheduling = _pin(cfg)
+    scheduling = real_time(None if cfg["pin"] else -1, cfg["fifo"])
     control, clock = Control.open(folder / CONTROL_FILE), LSLClock()
     recipe = build(read(folder / "recipe.json"), "bench")
     line = make_line(recipe)
     source = recipe.sources[0]
     source.open()
     recipe.device.open()
-    rng = np.random.default_rng(1)
-    n_features = sum(f.n_channels for f in line.pipeline.meet((source.spec,)))
-    recipe.decoder.fit(
-        rng.gamma(2.0, 1.0, (2000, n_features)), rng.standard_normal((2000, 3)) * 50, dt_s=cfg["chunk_s"]
-    )
+    _fit(line, source.spec, cfg["chunk_s"])
     bind_line(recipe, line, (source.spec,))
     journal = Journal(folder, line, ring_s=recipe.record.ring_s, learns=False)
     live = Lane(line, [source], clock, control, journal)
@@ -266,7 +280,7 @@ def _telemetry(folder: Path, control: Control, processes: list[subprocess.Popen[
     while control.get(Word.LANE_STATE) != LaneState.DONE:
         rows = reader.read()
         telemetry.update(rows, {}, [])
-        kept.append(rows[["command_seq", "clock_offset", "decode_ns", "gate_ns", "write_ns"]])
+        kept.append(rows[list(KEPT)])
         if processes[2].poll():
             raise BMIError(f"the lane ended with {processes[2].returncode}")
         time.sleep(0.05)
@@ -288,10 +302,11 @@ def _figures(folder: Path, cfg: dict[str, Any], steps: AnyArray, control: Contro
     }
     result: dict[str, Any] = {
         "channels": cfg["channels"], "rate_hz": cfg["rate_hz"],
-        "samples_per_push": round(cfg["rate_hz"] * cfg["chunk_s"]), "unit": "µs", "scheduling": counts.pop("scheduling"),
+        "samples_per_push": round(cfg["rate_hz"] * cfg["chunk_s"]), "unit": "µs",
+        "scheduling": counts.pop("scheduling"),
     }  # fmt: skip
     result |= {k: _percentiles(v) for k, v in sides.items()}
-    result["own"] = {k[:-3]: _percentiles(commands[k] / 1e3) for k in ("decode_ns", "gate_ns", "write_ns")}
+    result["parts"] = _parts(commands)
     result["ratio"] = {k: result["pipeline"][k] / result["floor"][k] for k in ("p50", "p99", "p99.9", "max")}
     result["counts"] = counts | {
         "commands": len(commands), "datagrams": len(seq), "sender_late": control.get(Word.WORLD_OVERRUNS),
@@ -299,6 +314,15 @@ def _figures(folder: Path, cfg: dict[str, Any], steps: AnyArray, control: Contro
         "telemetry_dropped": dropped,
     }  # fmt: skip
     return result
+
+
+def _parts(c: AnyArray) -> dict[str, dict[str, float]]:
+    """Where the pipeline's time goes, µs: LSL hop, taking the chunk in, decoding, gate, write, what is between."""
+    stamp, arrival = c["t"] - c["clock_offset"][:, 0], c["arrival"][:, 0]
+    own = {k: c[f"{k}_ns"] / 1e3 for k in ("decode", "gate", "write")}
+    parts = {"hop": (arrival - stamp) * 1e6, "take": (c["now"] - arrival) * 1e6, **own}
+    parts["between"] = (c["t_written"] - c["now"]) * 1e6 - sum(own.values())
+    return {k: _percentiles(v) for k, v in parts.items()}
 
 
 def _settled(received: AnyArray, floor: AnyArray) -> AnyArray:

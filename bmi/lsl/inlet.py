@@ -12,6 +12,7 @@ import pylsl
 from annotated_types import Ge, Gt
 
 from bmi.clock import LSLClock
+from bmi.compiled import entry
 from bmi.errors import ContractError, StreamChanged, StreamLost, StreamNotFound
 from bmi.lsl import _clib, match
 from bmi.lsl import _ingest_kernels as k
@@ -186,7 +187,7 @@ class LSLSource:
         self.n_read = self.n_reconnects = 0
         self._held = False
         self._chunk = Chunk(*self._views[0], t_arrival=0.0)
-        k.ingest(self._raw, self._stamps, self._ints, self._floats, out, t_out)  # compile now, not in flight
+        self._ingest = entry(k.ingest, self._raw, self._stamps, self._ints, self._floats, out, t_out)
 
     # ------------------------------------------------------------------ read
     def read(self, timeout_s: float) -> Chunk | None:
@@ -206,7 +207,7 @@ class LSLSource:
                 return None
         elif self._held and not self._release(timeout_s):
             return None
-        n, seq, lost, self._more, self._want = k.ingest(
+        n, seq, lost, self._more, self._want = self._ingest(
             self._raw, self._stamps, self._ints, self._floats, self._out, self._t_out
         )
         chunk = self._chunk

@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from bmi.compiled import entry
+from bmi.compiled import rows as in_rows
 from bmi.contracts import State
 from bmi.errors import ContractError
 from bmi.signals import Chunk, StreamSpec
@@ -71,14 +73,20 @@ class BandPower:
         self._data, self._t = np.zeros((rows, n), np.float32), np.zeros(rows)
         self._index = np.zeros(rows, np.int64)
         self._out = Chunk(self._data, self._t, 0.0)
+        data = np.zeros((1, n), np.float32)
+        data.flags.writeable = False
+        self._kernel = entry(
+            kernels.power_rows, data, 0, every, self._coef, self._z, self._held, self._ring, self._at,
+            self._acc, self._data, self._index,
+        )  # fmt: skip
         warm_rows(self, spec)
         unit = f"ln({spec.unit}²)" if self.log else f"{spec.unit}²"
         return replace(spec, rate_hz=rate / every if every else 0.0, max_samples=rows, unit=unit, has_seq=False)
 
     def step(self, chunk: Chunk) -> Chunk | None:
         """Return the rows that fell due, or None."""
-        rows = kernels.power_rows(
-            chunk.data, chunk.seq, self._every, self._coef, self._z, self._held, self._ring, self._at,
+        rows = self._kernel(
+            in_rows(chunk.data), chunk.seq, self._every, self._coef, self._z, self._held, self._ring, self._at,
             self._acc, self._data, self._index,
         )  # fmt: skip
         if rows == 0:
