@@ -32,7 +32,7 @@ PIDS = {
 }
 
 
-def short(calibrate_s: float = 4.0, scored_s: float = 3.0, **more: Any) -> dict[str, Any]:
+def short(calibrate_s: float = 4.0, scored_s: float = 2.5, **more: Any) -> dict[str, Any]:
     """Return overrides that cut the shipped recipe to seconds: short reaches that never turn back, small batches.
 
     The learner needs two directions before it speaks; so it does speak in these few seconds.
@@ -88,7 +88,7 @@ class Lived:
     control: dict[str, int] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     rings: dict[str, AnyArray] = field(default_factory=dict)
-    """What the lane wrote, read past the recorder."""
+    """What the lane's rings held at the end, read past the recorder, by topic."""
     stopped_t: float = np.nan
     """When STOP was pressed, s, LSL clock."""
 
@@ -103,7 +103,7 @@ async def _live(out: Path) -> Lived:
     async with session as s:
         lived.runtime = s.runtime
         lived.pids = {role: s.control.get(word) for role, word in PIDS.items()}
-        readers = {p.stem: Ring.open(p).reader("oldest") for p in s.runtime.glob("*.ring")}
+        rings = [Ring.open(p) for p in s.runtime.glob("*.ring")]
 
         async def hear() -> None:
             async for event in s.events():
@@ -118,7 +118,7 @@ async def _live(out: Path) -> Lived:
                 lived.commands.append(command)
                 scored = next((e.t for e in lived.events if e.kind == "block.start" and e.data["block"] == 1), np.inf)
                 moving = command.state == GateState.ACTIVE and np.linalg.norm(command.values) > 20.0
-                if np.isnan(lived.stopped_t) and moving and command.t_command - scored > 1.5:
+                if np.isnan(lived.stopped_t) and moving and command.t_command - scored > 1.0:
                     lived.stopped_t = LSLClock().now()
                     s.stop()
 
@@ -126,14 +126,14 @@ async def _live(out: Path) -> Lived:
             for watcher in (hear(), watch(), follow()):
                 tasks.create_task(watcher)
             lived.summary = await s.run()
-        lived.rings = {name: reader.read() for name, reader in readers.items() if not name.startswith("snap")}
+        lived.rings = {ring.topic: ring.reader("oldest").read() for ring in rings}
         lived.control = {w.name: s.control.get(w) for w in (Word.STOP, Word.LANE_STATE, Word.LANE_STEPS)}
     return lived
 
 
 @cache
 def recorded() -> Lived:
-    """Live one short session, once a test run: calibrate 4 s, reach 3 s, STOP while moving in the latter."""
+    """Live one short session, once a test run: calibrate 4 s, reach 2.5 s, STOP while moving in the latter."""
     folder = Path(tempfile.mkdtemp(prefix="bmi-tests-session-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     lived = asyncio.run(_live(folder / "out"))
