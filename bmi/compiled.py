@@ -50,6 +50,7 @@ def rows(data: F32) -> F32:
         return data
     if data.dtype != _F32 or data.ndim != 2:
         raise ContractError(
-            f"a chunk's data is (n_samples, n_channels) float32; given {data.shape} {data.dtype}: convert it at the source"
+            f"a chunk's data is (n_samples, n_channels) float32; given {data.shape} {data.dtype}: "
+            "convert it at the source"
         )
     return np.ascontiguousarray(data)
