@@ -125,6 +125,7 @@ async def _live(out: Path) -> Lived:
         async with asyncio.TaskGroup() as tasks:
             for watcher in (hear(), watch(), follow()):
                 tasks.create_task(watcher)
+            await asyncio.sleep(0.0)  # they listen before it is armed
             lived.summary = await s.run()
         lived.rings = {ring.topic: ring.reader("oldest").read() for ring in rings}
         lived.control = {w.name: s.control.get(w) for w in (Word.STOP, Word.LANE_STATE, Word.LANE_STEPS)}

@@ -64,8 +64,9 @@ def test_run_returns_the_summary_and_files_it(lived):
 def test_events_intents_and_commands_are_told_while_it_runs_and_are_the_recorded_ones(lived):
     steps = lived.recording.read("/steps")
     spoken, sent = steps[steps["has_intent"] == 1], steps[steps["command_seq"] >= 0]
-    # Those who listen join after the first steps, and then miss nothing.
-    assert len(spoken) - 100 < len(lived.intents) <= len(spoken)
+    # Those who listen joined between the lane's first step and arming, and missed nothing since.
+    assert (spoken["arm_word"] == 1).sum() <= len(lived.intents) <= len(spoken)
+    assert (sent["arm_word"] == 1).sum() <= len(lived.commands) <= len(sent)
     np.testing.assert_array_equal(np.array(lived.intents), spoken[-len(lived.intents) :])
     assert [c.seq for c in lived.commands] == sent["command_seq"][-len(lived.commands) :].tolist()
     np.testing.assert_array_equal([c.values for c in lived.commands], sent["command"][-len(lived.commands) :])
