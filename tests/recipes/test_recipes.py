@@ -1,0 +1,45 @@
+"""Every recipe that ships runs as it ships."""
+
+from pathlib import Path
+
+import pytest
+
+from bmi import recipe
+from bmi.check import check
+from bmi.simulate import simulate
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+FEW = 2
+
+
+def test_there_are_recipes():
+    assert "center_out" in {p.stem for p in CONFIGS}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_it_binds(path):
+    assert check(recipe.load(path))["bound"] == "yes"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_it_is_found_by_its_name(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipe.read(path.stem) == recipe.read(path)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_it_says_what_it_is_and_what_it_is_not(path):
+    head = path.read_text(encoding="utf-8").partition("session:")[0]
+    assert head.startswith("# ")
+    assert "Research use only; not a medical device." in head.replace("\n# ", " ")
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if recipe.read(p).get("world")], ids=lambda p: p.stem)
+def test_it_runs_in_lock_step(path):
+    raw = recipe.read(path)
+    few = {f"blocks.{i}.trials": FEW for i, b in enumerate(raw["blocks"]) if b.get("scored")}
+    assert few, "nothing in it is scored"
+    done = simulate(recipe.load(path, few))
+    assert done.summary["n_trials"] == FEW * len(few)
+    assert done.summary["commands"] > 100
+    assert done.summary["lost"] == 0
