@@ -167,6 +167,8 @@ class Lane:
         self._sources = tuple(sources)
         self._poll_s = poll_s
         self._offsets = [0.0] * len(sources)
+        spec = line.specs[0]
+        self._period_s = spec.max_samples / spec.rate_hz if spec.rate_hz else np.inf
 
     def run(self) -> None:
         """Live until QUIT or the end of the last block; the device is stopped on every way out."""
@@ -202,6 +204,8 @@ class Lane:
         line.record.offsets(self._offsets)
         if line.blocks.index != block and not line.blocks.done:
             line.events.append(_block_start(now, line))
+        if chunk is not None and clock.now() - chunk.t_arrival > self._period_s:
+            control.add(Word.MISSED_DEADLINES)
         if journal is not None:
             journal.step(bundle)
             journal.snapshot(now)

@@ -5,10 +5,12 @@ Everything a process needs stands in the runtime folder, so that each can be sta
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -27,7 +29,7 @@ from bmi.recipe import Recipe
 from bmi.signals import StreamSpec
 
 log = logging.getLogger("bmi")
-ROLES = ("lane", "learn", "record", "world")
+_PR_SET_PDEATHSIG = 1
 STREAMS = ("task", "world", "bootstrap")
 """Purposes of random numbers in a session; each has its own child of the seed."""
 
@@ -74,6 +76,11 @@ def real_time(cpu: int | None, fifo: bool, priority: int = 10) -> str:
     return ", ".join(said) or "default scheduling"
 
 
+def ordinary() -> None:
+    """Give the calling thread's real-time priority back; threads it started keep theirs."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def keep_off(cpu: int | None) -> None:
     """Leave the live lane's processor to the lane, if there is another."""
     allowed = set(os.sched_getaffinity(0))
@@ -82,16 +89,25 @@ def keep_off(cpu: int | None) -> None:
         os.sched_setaffinity(0, others)
 
 
+def die_with_session(control: Control) -> None:
+    """Have the kernel send SIGTERM when the session's own process dies: nobody may move a device unwatched."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != control.get(Word.SERVICE_PID):  # it died before we asked
+        control.set(Word.QUIT, 1)
+
+
 def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
     from bmi.lane import Journal, Lane
     from bmi.params import flatten
     from bmi.slots import Slots
 
     control.set(Word.LANE_PID, os.getpid())
-    (runtime / "lane.txt").write_text(real_time(recipe.lane.cpu, recipe.lane.fifo))
     line = make_line(recipe)
+    # liblsl's threads are born with the lane's priority; the lane itself takes it up only once it has compiled.
+    (runtime / "lane.txt").write_text(real_time(recipe.lane.cpu, recipe.lane.fifo))
     for source in recipe.sources:
         source.open()
+    ordinary()
     recipe.device.open()
     try:
         bind_line(recipe, line, tuple(s.spec for s in recipe.sources))
@@ -101,6 +117,7 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
             slots = Slots.create(runtime / "params.slots", len(vector), initial=vector)
         journal = Journal(runtime, line, ring_s=recipe.record.ring_s, learns=recipe.learner is not None)
         lane = Lane(line, recipe.sources, LSLClock(), control, journal, slots, poll_s=recipe.lane.poll_s)
+        real_time(recipe.lane.cpu, recipe.lane.fifo)
         _drain(recipe)
         gc.collect()
         gc.freeze()
@@ -177,6 +194,8 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, quit_)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if role != "record":  # the recorder sees to itself: it must outlive the lane
+        die_with_session(control)
     word, fault, done = {
         "lane": (Word.LANE_STATE, LaneState.FAULT, LaneState.DONE),
         "learn": (Word.LEARNER_STATE, ProcessState.FAULT, ProcessState.DONE),
@@ -196,6 +215,8 @@ def main(argv: list[str]) -> int:
         control.set(word, fault)
         return code
     control.set(word, done)
+    if role == "record" and os.getppid() != control.get(Word.SERVICE_PID):
+        shutil.rmtree(runtime, ignore_errors=True)  # nobody else is left to tidy up
     return 0
 
 

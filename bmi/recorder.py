@@ -78,7 +78,6 @@ class Recorder:
         self.finished: list[FinishedPart] = []
         self._readers: dict[str, Reader] = {}
         self._refused: set[str] = set()
-        self._dropped = 0
         self._leaving = False
         self._part: PartWriter | None = None
         self._syncer = _Syncer()
@@ -191,7 +190,10 @@ class Recorder:
         ring, part, n = reader.ring, self.part, 0
         end = ring.count
         while reader.index < end:
+            dropped = reader.dropped
             rows = reader.read(max(1, _TURN_BYTES // ring.dtype.itemsize))
+            if reader.dropped != dropped:
+                self.control.add(Word.RECORDER_DROPPED, reader.dropped - dropped)
             if len(rows):
                 size = part.size
                 part.write_rows(ring.topic, reader.index - len(rows), rows, ring.meta)
@@ -206,9 +208,6 @@ class Recorder:
             r.ring.topic: {"count": r.ring.count, "recorded": r.index, "dropped": r.dropped, "lag": r.lag}
             for r in self._readers.values()
         }
-        dropped = sum(r.dropped for r in self._readers.values())
-        self.control.add(Word.RECORDER_DROPPED, dropped - self._dropped)
-        self._dropped = dropped
         if self._part is not None:
             size = self._part.size
             counters = {"t": now, "rings": rings, "bytes": self.control[Word.RECORDER_BYTES]}

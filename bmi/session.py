@@ -26,8 +26,8 @@ import numpy as np
 
 from bmi import errors
 from bmi.clock import LSLClock
-from bmi.control import Control, LaneState, ProcessState, Word
-from bmi.errors import BMIError
+from bmi.control import CONTROL_FILE, Control, LaneState, ProcessState, Word
+from bmi.errors import BMIError, StreamLost
 from bmi.lsl.config import private_lsl_config
 from bmi.provenance import provenance
 from bmi.recipe import Recipe, load
@@ -38,6 +38,10 @@ from bmi.summary import Score
 from bmi.telemetry import Telemetry, TelemetryReader, seen_mm
 
 POLL_S = 0.05
+GONE_S = 5.0
+"""A session whose simulated participant is gone ends after this, s."""
+MOST_RESTARTS = 5
+"""A recorder that dies more often than this in a minute is not started again."""
 READY_S = 120.0
 """Longest wait for the lane to be ready: a cold kernel cache compiles for some tens of seconds."""
 
@@ -72,6 +76,8 @@ class Session:
         self.restarts: dict[str, int] = {}
         self._procs: dict[str, asyncio.subprocess.Process] = {}
         self._notes: list[Event] = []
+        self._gone: dict[str, float] = {}
+        self._restarts: list[float] = []
         self._over = asyncio.Event()
 
     @classmethod
@@ -118,7 +124,8 @@ class Session:
             (self.runtime / "recipe.json").write_text(self.recipe.to_json(), encoding="utf-8")
             (self.runtime / "out.txt").write_text(str(self.out.resolve()), encoding="utf-8")
             (self.runtime / META_FILE).write_text(json.dumps(provenance(self.recipe)), encoding="utf-8")
-            self.control = Control.create(self.runtime / "control")
+            self.control = Control.create(self.runtime / CONTROL_FILE)
+            self.control.set(Word.SERVICE_PID, os.getpid())
             self._env = private_lsl_config(self.runtime) if self.recipe.world is not None else {}
             if self.recipe.world is not None:
                 self.progress("starting the simulated participant")
@@ -233,7 +240,7 @@ class Session:
                 self.picture = self.telemetry
             if on_telemetry is not None:
                 on_telemetry(self.telemetry)
-            await self._watch_recorder()
+            await self._watch_others()
             if not last:
                 await asyncio.sleep(POLL_S)
         counters = self.counters()
@@ -250,13 +257,33 @@ class Session:
         if state == LaneState.FAULT or (ended and state != LaneState.DONE):
             self._raise_if_failed("lane")
 
-    async def _watch_recorder(self) -> None:
-        """A recorder that died is started again and goes on from the last row it wrote."""
+    async def _watch_others(self) -> None:
+        """Start a recorder that died again; say once that another process is gone; end without a participant."""
+        if self.control.get(Word.QUIT):
+            return
+        now = LSLClock().now()
+        for role in ("world", "learn"):
+            process = self._procs.get(role)
+            if process is not None and process.returncode is not None and role not in self._gone:
+                self._gone[role] = now
+                self._notes.append(Event(now, f"{role}.gone", {"exit": process.returncode}))
+        if now - self._gone.get("world", now) > GONE_S:
+            raise StreamLost(
+                f"the simulated participant's process ended ({self._procs['world'].returncode}); the device is at "
+                f"rest since. What was recorded is in {self.out}; start the session again."
+            )
         process = self._procs["record"]
-        if process.returncode is not None and not self.control.get(Word.QUIT):
-            self.restarts["record"] = self.restarts.get("record", 0) + 1
-            self._notes.append(Event(LSLClock().now(), "recorder.restarted", {"exit": process.returncode}))
-            await self._spawn("record")
+        if process.returncode is None or "record" in self._gone:
+            return
+        self._restarts = [t for t in self._restarts if now - t < 60.0]
+        if len(self._restarts) >= MOST_RESTARTS:
+            self._gone["record"] = now
+            self._notes.append(Event(now, "recorder.gave_up", {"exit": process.returncode}))
+            return
+        self._restarts.append(now)
+        self.restarts["record"] = self.restarts.get("record", 0) + 1
+        self._notes.append(Event(now, "recorder.restarted", {"exit": process.returncode}))
+        await self._spawn("record")
 
     def _take(self) -> Telemetry:
         """Read what is new in the rings."""

@@ -284,7 +284,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.xfail(reason="only the recorder looks for its parent; bmi.process needs PR_SET_PDEATHSIG")
 def test_children_end_when_their_session_is_killed(tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True)
     with parent:
