@@ -9,6 +9,7 @@ import pytest
 
 from bmi.errors import BMIError, ContractError, PluginError, RecipeError, RecordingError
 from bmi.evaluate import cc, evaluate, offline, r2
+from bmi.lsl.outlet import Outlet
 from bmi.params import load
 from bmi.recipe import make
 from bmi.signals import StreamSpec
@@ -128,7 +129,10 @@ def test_offline_is_a_loop_over_step_bin_by_bin(recording):
 
 @pytest.fixture
 def same_environment(monkeypatch):
-    """Put LSLAPICFG back after the test: liblsl read it long ago, but child processes of later tests have not."""
+    """Keep later tests on the network of this run: liblsl has read its configuration before evaluate names another,
+    and what child processes will read is put back."""
+    with Outlet(StreamSpec(name="first", n_channels=1, rate_hz=1.0, unit="1")):
+        pass
     monkeypatch.setenv("LSLAPICFG", os.environ["LSLAPICFG"])
     return os.environ["LSLAPICFG"]
 

@@ -147,7 +147,7 @@ def test_the_records_are_only_read():
 def test_a_learner_for_another_decoder_is_refused_at_once():
     with pytest.raises(ContractError, match="smoothbatch adapts a 'kalman' decoder, given Ridge"):
         adaptation(decoder=fitted(Ridge()))
-    with pytest.raises(ContractError, match="decoder has 8 features.* told 9 and 2"):
+    with pytest.raises(ContractError, match=r"decoder has 8 features.* told 9 and 2"):
         Adaptation(SmoothBatch(), fitted(), N + 1, 2, BIN_S)
 
 
