@@ -171,7 +171,6 @@ def test_what_can_be_scored_offline_can_be_scored_live(tmp_path, changes, settin
 # --- saving -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="evaluate hands the decoder to bmi.params.save, which wants its params_")
 def test_fitted_parameters_are_saved_with_what_they_belong_to(recording, tmp_path):
     file = tmp_path / "ridge.safetensors"
     assert evaluate(recording, "ridge", {"history": 3}, save=file)["saved"] == str(file)
