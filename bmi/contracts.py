@@ -124,6 +124,10 @@ class Decoder(Protocol):
         """
         ...
 
+    def params_like(self, n_features: int) -> Params:
+        """Return parameters of the shapes these settings have for ``n_features``; the values say nothing."""
+        ...
+
     def cold_start(self, specs: Sequence[StreamSpec]) -> None:
         """Set parameters that decode to rest, for a learner to begin from."""
         ...

@@ -96,7 +96,8 @@ def evaluate(
     if save is not None:
         from bmi.params import save as save_
 
-        save_(save, decoder, part)
+        notes = {"n_features": spec.n_channels, "settings": dict(settings or {}), "recording": path.name}
+        save_(save, decoder, part.params_, notes)
         result["saved"] = str(save)
     result["seconds"] = round(time.perf_counter() - start, 3)
     return result

@@ -22,10 +22,10 @@ import yaml
 from annotated_types import Ge, Gt
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from bmi import registry
+from bmi import params, registry
 from bmi.assist import GoalDirected
 from bmi.blocks import Block
-from bmi.errors import BMIError, PluginError, Problem, RecipeError
+from bmi.errors import BMIError, ContractError, PluginError, Problem, RecipeError
 from bmi.gate import Gate
 
 
@@ -186,6 +186,20 @@ class _Builder:
             self.add(path, str(e))
             return None
 
+    def restore(self, decoder: Any, use: str, saved: Any) -> None:
+        """Give a decoder the parameters of an earlier day."""
+        if not isinstance(saved, str):
+            self.add("decoder.params", f"expected the path of a parameter file, given {saved!r}")
+            return
+        try:
+            loaded = params.load(saved)
+            n_features = loaded.manifest.get("n_features")
+            if loaded.decoder != use or not isinstance(n_features, int):
+                raise ContractError(f"{saved}: holds parameters of {loaded.decoder!r}, this decoder is {use!r}")
+            decoder.params_ = params.restore(decoder.params_like(n_features), loaded)
+        except BMIError as e:
+            self.add("decoder.params", str(e))
+
     def many(self, kind: str, raw: Any, path: str) -> list[Any]:
         if not isinstance(raw, list):
             self.add(path, f"expected a list of nodes, given {raw!r} ({type(raw).__name__})")
@@ -251,7 +265,12 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
     if isinstance(decoder_raw, Mapping) and learns:
         learner = b.node("learners", decoder_raw["learner"], "decoder.learner")
         decoder_raw = {k: v for k, v in decoder_raw.items() if k != "learner"}
+    saved = decoder_raw.get("params") if isinstance(decoder_raw, Mapping) else None
+    if isinstance(decoder_raw, Mapping):
+        decoder_raw = {k: v for k, v in decoder_raw.items() if k != "params"}
     decoder = b.node("decoders", decoder_raw, "decoder") if "decoder" in raw else None
+    if decoder is not None and saved is not None:
+        b.restore(decoder, b.names["decoder"], saved)
     blocks_raw = raw.get("blocks", [{"name": "run"}])
     if not isinstance(blocks_raw, list) or not blocks_raw:
         b.add("blocks", f"expected a list of blocks, given {blocks_raw!r}")

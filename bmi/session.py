@@ -29,6 +29,7 @@ from bmi.clock import LSLClock
 from bmi.control import CONTROL_FILE, Control, LaneState, ProcessState, Word
 from bmi.errors import BMIError, StreamLost
 from bmi.lsl.config import private_lsl_config
+from bmi.params import save, unflatten
 from bmi.provenance import provenance
 from bmi.recipe import Recipe, load
 from bmi.recorder import META_FILE
@@ -249,8 +250,22 @@ class Session:
         counters |= {k: v for k, v in self.counters().items() if k.startswith("recorder_")}  # its last words
         self._over.set()
         self.summary = self._score.summary(counters, self.telemetry, self.out)
+        self._save_params()
         (self.out / "summary.json").write_text(json.dumps(self.summary, indent=2), encoding="utf-8")
         return self.summary
+
+    def _save_params(self) -> None:
+        """Keep what was learned where the next recipe can name it: ``decoder.params``."""
+        if self.recipe.learner is None:
+            return
+        row = Ring.open(self.runtime / "params.ring").reader("oldest").latest()
+        n_features = Ring.open(self.runtime / "features.ring").dtype["y"].shape[0]
+        decoder = self.recipe.decoder
+        if row is not None:
+            values = unflatten(decoder.params_like(n_features), np.array(row["values"]))
+            notes = {"n_features": n_features, "version": int(row["version"]), "session": self.recipe.session.name}
+            save(self.out / "params.safetensors", self.recipe.names["decoder"], values, notes)
+            self.summary["params"] = str(self.out / "params.safetensors")
 
     def _watch_lane(self) -> None:
         state, ended = self.control.get(Word.LANE_STATE), self._procs["lane"].returncode is not None

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 
 from bmi.contracts import Device
-from bmi.errors import DeviceError
+from bmi.errors import DeviceError, PluginError
 from bmi.signals import F64, Command, GateState
 
 STEP_S = 0.02
@@ -29,7 +29,7 @@ def check_device(factory: Callable[[], Device], *, speed: float | None = None, t
 
     Raises
     ------
-    AssertionError
+    PluginError
         Naming the broken promise.
 
     Notes
@@ -65,7 +65,7 @@ def command_of(device: Device, values: F64, now: float) -> Command:
 
 def _require(condition: object, promise: str) -> None:
     if not condition:
-        raise AssertionError(f"device breaks its contract: {promise}")
+        raise PluginError(f"device breaks its contract: {promise}")
 
 
 def _refused(call: Callable[[], object], promise: str) -> None:
@@ -73,7 +73,7 @@ def _refused(call: Callable[[], object], promise: str) -> None:
         call()
     except DeviceError:
         return
-    raise AssertionError(f"device breaks its contract: {promise}; nothing was raised")
+    raise PluginError(f"device breaks its contract: {promise}; nothing was raised")
 
 
 def _along(device: Device, speed: float) -> F64:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bmi.errors import DeviceError
+from bmi.errors import DeviceError, PluginError
 from bmi.testing.devices import check_device
 from devices.null import Null
 
@@ -74,5 +74,5 @@ class ArmsWhileClosed(Null):
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_a_broken_device_is_found(broken, promise):
-    with pytest.raises(AssertionError, match=promise):
+    with pytest.raises(PluginError, match=promise):
         check_device(lambda: broken(speed_limit=100.0))
