@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bmi.process import bind_line, make_line
+from bmi.process import bind_line, make_line, rng_for
 from bmi.recipe import Recipe
 from bmi.signals import StreamSpec
 
@@ -12,7 +12,7 @@ from bmi.signals import StreamSpec
 def specs_known(recipe: Recipe) -> tuple[StreamSpec, ...] | None:
     """Return the streams' shapes as far as the recipe tells them: from its world, or declared by its sources."""
     if recipe.world is not None:
-        return (recipe.world.spec,)
+        return (recipe.world_spec,)
     specs = []
     for source in recipe.sources:
         n, rate, unit = source.n_channels, source.rate_hz, source.unit
@@ -40,6 +40,8 @@ def check(recipe: Recipe) -> dict[str, Any]:
             "give n_channels, rate_hz and unit of each source to bind without them"
         )
         return report
+    if recipe.world is not None:
+        recipe.world.bind(rng_for(recipe.session.seed, "world"), 0.0)
     line = make_line(recipe)
     bind_line(recipe, line, specs)
     report["bound"] = "yes"

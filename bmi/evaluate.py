@@ -16,7 +16,7 @@ from bmi import registry
 from bmi.contracts import Decoder
 from bmi.errors import BMIError, RecordingError
 from bmi.formats import BinnedRecording, read
-from bmi.recipe import make
+from bmi.schema import make
 from bmi.signals import F64, AnyArray, Chunk, StreamSpec
 
 
@@ -83,7 +83,7 @@ def evaluate(
     extra: dict[str, Any] = {}
     if lsl:
         live, lost = _through_lsl(part, spec, test)
-        extra = {"lsl": True, "lost": lost, "max_difference": float(np.abs(live - estimate).max())}
+        extra = {"lsl": True, "lost": lost, "max_difference": float(np.nanmax(np.abs(live - estimate)))}
         estimate = live
     scored = recording.score_mask[train:] & np.isfinite(estimate).all(1)
     if scored.sum() < 2:
@@ -92,7 +92,8 @@ def evaluate(
         )
     x = recording.kinematics[train:][scored]
     result |= {"r2": r2(x, estimate[scored]), "cc": cc(x, estimate[scored]), "n_train": int(train),
-               "n_test": int(scored.sum()), "dims": list(recording.dims), **extra}  # fmt: skip
+               "n_test": int(scored.sum()), "n_silent": int((~np.isfinite(estimate).all(1)).sum()),
+               "dims": list(recording.dims), **extra}  # fmt: skip
     if save is not None:
         from bmi.params import save as save_
 
@@ -138,12 +139,7 @@ def offline(decoder: Decoder, spec: StreamSpec, counts: AnyArray) -> F64:
 
 def _through_lsl(decoder: Decoder, spec: StreamSpec, counts: AnyArray) -> tuple[F64, int]:
     """Play the bins over LSL as fast as they are taken and decode them in the live lane."""
-    import os
-
-    from bmi.lsl.config import private_lsl_config
-
     with tempfile.TemporaryDirectory(prefix="bmi-eval-") as folder:
-        os.environ.update(private_lsl_config(Path(folder)))
         return _play_and_decode(decoder, spec, counts, Path(folder))
 
 
@@ -172,12 +168,12 @@ def _play_and_decode(decoder: Decoder, spec: StreamSpec, counts: AnyArray, folde
         source = LSLSource(name=spec.name, source_id=spec.source_id, max_backlog_s=60.0)
         source.open()
         interval = sys.getswitchinterval()
+        seen = _Seen(len(counts))
         try:
             line.bind((source.spec,), np.random.default_rng(0))
             device.open()
             device.arm()
             lane = Lane(line, [source], clock, Control.create(folder / "control"))
-            seen = _Seen(len(counts))
             sender = threading.Thread(target=_send, args=(outlet, counts, clock, seen), daemon=True)
             outlet.wait_for_consumers(10.0)
             sys.setswitchinterval(0.0002)  # sender and lane take turns in one interpreter here
@@ -193,6 +189,7 @@ def _play_and_decode(decoder: Decoder, spec: StreamSpec, counts: AnyArray, folde
                         out[seen.n - 1] = line.intent.mean
             lost = source.n_lost
         finally:
+            seen.over = True
             sys.setswitchinterval(interval)
             source.close()
     if seen.n < len(counts):
@@ -206,12 +203,14 @@ class _Seen:
     """How far the lane is; the sender keeps close to it."""
 
     def __init__(self, total: int) -> None:
-        self.n, self.total = 0, total
+        self.n, self.total, self.over = 0, total, False
 
 
 def _send(outlet: Any, counts: AnyArray, clock: Any, seen: _Seen) -> None:
     """Send without running more than 64 bins ahead: faster than real time, and nothing is lost."""
     for k, row in enumerate(np.ascontiguousarray(counts, np.float32)):
-        while k - seen.n > 64:
+        while k - seen.n > 64 and not seen.over:
             time.sleep(0.0002)
+        if seen.over:
+            return
         outlet.push(row[None], clock.now())

@@ -1,32 +1,29 @@
-"""YAML → checked parts. The constructor is the schema; every problem is reported at once, with its path.
+"""YAML → a session's parts, constructed and checked; every problem is reported at once, with its path.
 
-A node is ``use: <name>`` plus the keyword arguments of the class registered under that name. Unknown keys are
-refused with the nearest name, so that a typo never becomes a silent default.
+How one node becomes one part is ``bmi.schema``'s business; here is what a whole recipe is made of.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import json
-import re
+import math
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from annotated_types import Ge, Gt
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from bmi import params, registry
+from bmi import registry
 from bmi.assist import GoalDirected
 from bmi.blocks import Block
-from bmi.errors import BMIError, ContractError, PluginError, Problem, RecipeError
+from bmi.errors import Problem, RecipeError
 from bmi.gate import Gate
+from bmi.schema import Builder
+from bmi.signals import StreamSpec
 
 
 @dataclass(kw_only=True)
@@ -39,6 +36,10 @@ class SessionNode:
     """Seed of everything random."""
     permute_channels: bool = False
     """Negative control: the decoder learns with its channels permuted and must fail."""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name in (".", "..") or set(self.name) & set("/\\\0"):
+            raise ValueError(f"name: names a folder, so it holds no slash, backslash or NUL; given {self.name!r}")
 
 
 @dataclass(kw_only=True)
@@ -89,141 +90,16 @@ class Recipe:
     names: dict[str, str] = field(default_factory=dict)
     """``use`` of each node, for the manifest."""
 
+    @property
+    def world_spec(self) -> StreamSpec:
+        """What the world's stream is to the pipeline: the world's promise under the source's label."""
+        assert self.world is not None  # noqa: S101 - asked of simulated sessions only
+        spec: StreamSpec = self.world.spec
+        return replace(spec, name=self.sources[0].label)
+
     def to_json(self) -> str:
         """Return the raw recipe as JSON, for the other processes of the session."""
         return json.dumps(self.raw)
-
-
-def _hints(cls: Any) -> dict[str, Any]:
-    """Return the annotations of a constructor's arguments."""
-    return typing.get_type_hints(cls if dataclasses.is_dataclass(cls) else cls.__init__, include_extras=True)
-
-
-@cache
-def _schema(cls: type) -> type[BaseModel]:
-    """Return a pydantic model of a constructor's keyword arguments; nested dataclasses likewise."""
-    hints = _hints(cls)
-    fields: dict[str, Any] = {}
-    for name, p in inspect.signature(cls).parameters.items():
-        hint: Any = hints.get(name, Any)
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            hint = _schema(hint)
-        if p.default is inspect.Parameter.empty:
-            default: Any = ...
-        elif isinstance(p.default, typing.Hashable) or p.default is None:
-            default = p.default
-        else:
-            default = None
-        fields[name] = (hint, default)
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, str_strip_whitespace=True)
-    return create_model(cls.__name__, __config__=config, **fields)
-
-
-def _say(error: Any, known: list[str]) -> str:
-    """Turn one pydantic error into: what was expected, what was given, what to do."""
-    key = str(error["loc"][-1]) if error["loc"] else ""
-    given = error.get("input")
-    match error["type"]:
-        case "extra_forbidden":
-            hint = registry.nearest(key, known)
-            return f"unknown key {key!r}{hint} (known: {', '.join(known)})"
-        case "missing" if error["loc"] and isinstance(error["loc"][-1], int):
-            return f"one more value is required, given {given!r}"
-        case "missing":
-            return f"{key!r} is required"
-        case _:
-            what = re.sub(r"^\w+ should (be|have) ", "", error["msg"])
-            return f"expected {what}, given {given!r} ({type(given).__name__})"
-
-
-class _Builder:
-    """Constructs nodes and collects problems instead of stopping at the first."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.problems: list[Problem] = []
-        self.names: dict[str, str] = {}
-
-    def add(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path, message))
-
-    def node(self, kind: str, raw: Any, path: str) -> Any | None:
-        """Construct a registered part from its node."""
-        if not isinstance(raw, Mapping):
-            self.add(path, f"expected a mapping with 'use: <name>', given {raw!r} ({type(raw).__name__})")
-            return None
-        use = raw.get("use")
-        if not isinstance(use, str):
-            known = ", ".join(registry.names(kind))
-            self.add(f"{path}.use", f"expected the name of a {kind[:-1]} ({known}), given {use!r}")
-            return None
-        try:
-            cls = registry.load(kind, use)
-        except PluginError as e:
-            self.add(f"{path}.use", str(e))
-            return None
-        self.names[path] = use
-        return self.part(cls, {k: v for k, v in raw.items() if k != "use"}, path)
-
-    def part(self, cls: Any, raw: Any, path: str) -> Any | None:
-        """Construct ``cls`` from keyword arguments, checked against its signature."""
-        if raw is None:
-            raw = {}
-        if not isinstance(raw, Mapping):
-            self.add(path, f"expected a mapping, given {raw!r} ({type(raw).__name__})")
-            return None
-        schema = _schema(cls)
-        try:
-            checked = schema.model_validate(dict(raw))
-        except ValidationError as e:
-            for error in e.errors():
-                known = _known_keys(schema, error["loc"][:-1])
-                self.add(".".join([path, *map(str, error["loc"])]), _say(error, known))
-            return None
-        try:
-            return _construct(cls, checked)
-        except (BMIError, ValueError, TypeError) as e:
-            self.add(path, str(e))
-            return None
-
-    def restore(self, decoder: Any, use: str, saved: Any) -> None:
-        """Give a decoder the parameters of an earlier day."""
-        if not isinstance(saved, str):
-            self.add("decoder.params", f"expected the path of a parameter file, given {saved!r}")
-            return
-        try:
-            loaded = params.load(saved)
-            n_features = loaded.manifest.get("n_features")
-            if loaded.decoder != use or not isinstance(n_features, int):
-                raise ContractError(f"{saved}: holds parameters of {loaded.decoder!r}, this decoder is {use!r}")
-            decoder.params_ = params.restore(decoder.params_like(n_features), loaded)
-        except BMIError as e:
-            self.add("decoder.params", str(e))
-
-    def many(self, kind: str, raw: Any, path: str) -> list[Any]:
-        if not isinstance(raw, list):
-            self.add(path, f"expected a list of nodes, given {raw!r} ({type(raw).__name__})")
-            return []
-        return [p for i, node in enumerate(raw) if (p := self.node(kind, node, f"{path}[{i}]")) is not None]
-
-
-def _known_keys(schema: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    for key in loc:
-        field_ = schema.model_fields.get(str(key))
-        inner = field_.annotation if field_ else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            schema = inner
-    return list(schema.model_fields)
-
-
-def _construct(cls: Any, checked: BaseModel) -> Any:
-    """Build ``cls`` from what was given (defaults stay the constructor's own)."""
-    hints = _hints(cls)
-    given = {}
-    for name in checked.model_fields_set:
-        value = getattr(checked, name)
-        given[name] = _construct(hints[name], value) if isinstance(value, BaseModel) else value
-    return cls(**given)
 
 
 TOP = ("session", "task", "world", "sources", "stages", "decoder", "blocks", "assist", "gate", "device",
@@ -245,7 +121,7 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
     RecipeError
         With every problem in the recipe, each with its path.
     """
-    b = _Builder(where)
+    b = Builder(where)
     if not isinstance(raw, Mapping):
         raise RecipeError(where, [Problem("(top)", f"expected a mapping of nodes, given {type(raw).__name__}")])
     for key in raw:
@@ -278,6 +154,7 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
     blocks = [b.part(Block, r, f"blocks[{i}]") for i, r in enumerate(blocks_raw)]
     if any(bl and bl.learn for bl in blocks) and not learns and decoder is not None:
         b.add("blocks", "a block has 'learn: true' but decoder.learner is not given (e.g. {use: smoothbatch})")
+    _tell_apart(b, sources)
     parts: dict[str, Any] = {
         "session": b.part(SessionNode, raw.get("session", {"name": "?"}), "session"),
         "stages": _stages(b, raw.get("stages", []), sources),
@@ -289,6 +166,8 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         "record": b.part(RecordNode, raw.get("record"), "record"),
         "lane": b.part(LaneNode, raw.get("lane"), "lane"),
     }
+    if parts["world"] is not None and sources:
+        _match_world(b, sources, parts["world"].spec)
     if "prior" in raw:
         b.add("prior", "no prior is registered yet; remove this node")
     if b.problems:
@@ -297,22 +176,27 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
                   blocks=typing.cast(list[Block], blocks), names=b.names, **parts)  # fmt: skip
 
 
-def make(kind: str, use: str, settings: Mapping[str, Any], where: str) -> Any:
-    """Construct one registered part from keyword arguments, checked like a node of a recipe.
-
-    Raises
-    ------
-    RecipeError
-        With every problem of the arguments at once.
-    """
-    b = _Builder(where)
-    part = b.node(kind, {"use": use, **settings}, kind[:-1])
-    if b.problems:
-        raise RecipeError(where, b.problems)
-    return part
+def _tell_apart(b: Builder, sources: list[Any]) -> None:
+    """Streams are known by their labels, and one of them sets the pace."""
+    labels = [s.label for s in sources]
+    for label in sorted({x for x in labels if labels.count(x) > 1}):
+        b.add("sources", f"{labels.count(label)} sources are called {label!r}; give each a name of its own")
+    if sum(bool(getattr(s, "primary", False)) for s in sources) > 1:
+        b.add("sources", "more than one source is primary; the live thread waits for one")
 
 
-def _stages(b: _Builder, raw: Any, sources: list[Any]) -> dict[str, list[Any]]:
+def _match_world(b: Builder, sources: list[Any], spec: StreamSpec) -> None:
+    """The one source of a simulated session must be the stream its world sends."""
+    if len(sources) > 1:
+        b.add("sources", f"a world sends one stream; {len(sources)} sources are given")
+    for key in ("name", "type", "source_id", "unit", "n_channels", "rate_hz"):
+        wanted, sent = getattr(sources[0], key, None), getattr(spec, key)
+        same = math.isclose(wanted, sent) if key == "rate_hz" and wanted else wanted == sent
+        if wanted and not same:
+            b.add(f"sources[0].{key}", f"is {wanted!r}, but the world sends {sent!r}: correct the one or the other")
+
+
+def _stages(b: Builder, raw: Any, sources: list[Any]) -> dict[str, list[Any]]:
     """A list belongs to the primary stream; a mapping names the stream of each list."""
     primary = sources[0].label if sources else ""
     if isinstance(raw, list):
@@ -328,32 +212,50 @@ def _stages(b: _Builder, raw: Any, sources: list[Any]) -> dict[str, list[Any]]:
     return {str(n): b.many("stages", nodes, f"stages.{n}") for n, nodes in raw.items()}
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, of which the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
+        for (k, _), key in zip(node.value, keys, strict=True):
+            if keys.count(key) > 1 and key != "<<":
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", k.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _folders() -> list[Path]:
+    inside = Path(str(files("bmi")))
+    return [inside / "configs", inside.parent / "configs"]  # in a wheel; in a checkout
+
+
 def shipped(name: str) -> Path | None:
-    """Return the path of a recipe that ships with the framework, or None."""
+    """Return the path of a recipe that ships with the framework, asked for as ``x``, ``x.yaml``, ``configs/x.yaml``."""
+    if Path(name).parent.as_posix() not in (".", "configs"):
+        return None
     stem = Path(name).name.removesuffix(".yaml") + ".yaml"
-    inside = files("bmi")
-    for folder in (Path(str(inside)) / "configs", Path(str(inside)).parent / "configs"):
-        if (folder / stem).is_file():
-            return folder / stem
-    return None
+    return next((folder / stem for folder in _folders() if (folder / stem).is_file()), None)
+
+
+def _missing(path: Path) -> RecipeError:
+    """Say what was there instead of the recipe asked for."""
+    here = sorted(q.name for q in path.parent.glob("*.yaml") if q.is_file())
+    ours = sorted({q.stem for folder in _folders() for q in folder.glob("*.yaml")})
+    near = registry.nearest(path.name, here) or registry.nearest(path.stem, ours)
+    found = f"in {path.parent}/ there {'are ' + ', '.join(here) if here else 'is none'}"
+    return RecipeError(str(path), [Problem("(file)", f"no such recipe{near}; {found}; shipped: {', '.join(ours)}")])
 
 
 def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Read a recipe file (or a shipped one by its name) and apply ``dotted.key → value`` overrides."""
     p = Path(path)
     if not p.is_file():
-        found = shipped(str(path))
-        if found is None:
-            folder = p.parent if p.parent.is_dir() else Path()
-            near = sorted(q.name for q in folder.glob("*.yaml"))
-            raise RecipeError(
-                str(path), [Problem("(file)", f"no such recipe; in {folder}/ there are {near or 'none'}")]
-            )
-        p = found
+        p = shipped(str(path)) or p
+    if not p.is_file():
+        raise _missing(p)
     try:
         text = p.read_text(encoding="utf-8")
         # `to_json` writes surrogate pairs, which YAML would not join again
-        raw = json.loads(text) if p.suffix == ".json" else yaml.safe_load(text)
+        raw = json.loads(text) if p.suffix == ".json" else _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, OSError) as e:
         raise RecipeError(str(path), [Problem("(file)", f"is not readable YAML: {e}")]) from e
     for key, value in (overrides or {}).items():

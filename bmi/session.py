@@ -11,6 +11,7 @@ and, beside ``run``, ``async for`` over ``s.events()``, ``s.intents()`` and ``s.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -205,6 +206,8 @@ class Session:
                 await process.wait()
         self._over.set()
         shutil.rmtree(self.runtime, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.out.rmdir()  # nothing was recorded: leave no empty folder behind
 
     # --- running ------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bmi.clock import ManualClock
-from bmi.contracts import World
+from bmi.contracts import Decoder, World
 from bmi.errors import Problem, RecipeError
 from bmi.journal import feature_dtype
 from bmi.learner import Adaptation
 from bmi.line import Line
 from bmi.process import bind_line, make_line, rng_for
-from bmi.recipe import Recipe
+from bmi.recipe import Recipe, build
 from bmi.signals import AnyArray, Chunk, Event
 from bmi.summary import Score
 
@@ -34,6 +34,8 @@ class Simulated(NamedTuple):
     simulated_s: float
     wall_s: float
     score: Score
+    decoder: Decoder
+    """As the session left it, with what was learned."""
 
 
 def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n, _f: None) -> Simulated:
@@ -51,9 +53,10 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
     RecipeError
         If the recipe has no world, or blocks that never end.
     """
+    recipe = build(recipe.raw, recipe.where)  # parts learn; the caller's stay as they are
     world = _check(recipe)
     line = make_line(recipe)
-    bind_line(recipe, line, (world.spec,))
+    bind_line(recipe, line, (recipe.world_spec,))
     recipe.device.open()
     run = _Run(recipe, line, world)
     start = time.perf_counter()
@@ -68,7 +71,7 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
         recipe.device.close()
     run.flush()
     wall = time.perf_counter() - start
-    return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score)
+    return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score, recipe.decoder)
 
 
 def _check(recipe: Recipe) -> World:

@@ -69,6 +69,15 @@ class Score:
             out.append(Trajectory(np.array(part["now"]), np.array(part["position"]), goal, r.width_mm / 2))
         return out
 
+    def _elapsed_s(self) -> float:
+        """Return the time from first onset to last acquisition, summed over the scored blocks, s."""
+        total = 0.0
+        for block in self._scored:
+            trials = [r for b, r in self._results if b == block]
+            if trials:
+                total += trials[-1].t_start_s + trials[-1].acquire_s - trials[0].t_start_s
+        return total
+
     def _recipe_time(self, result: TrialResult) -> float:
         """Return how long the trial lasted, its hold included, s."""
         hold: float = getattr(self._recipe.task, "hold_s", 0.0)
@@ -89,7 +98,7 @@ class Score:
             "subject": "simulated" if recipe.world is not None else "live",
         }
         reach = score(
-            results, n_targets=recipe.task.n_targets, seed=recipe.session.seed,
+            results, n_targets=recipe.task.n_targets, seed=recipe.session.seed, elapsed_s=self._elapsed_s(),
             trajectories=self._trajectories(steps), hold_s=getattr(recipe.task, "hold_s", 0.0),
         )  # fmt: skip
         told = reach.as_dict()

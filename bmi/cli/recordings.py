@@ -119,7 +119,7 @@ def evaluate(
     train_fraction: Annotated[
         float, typer.Option(min=0.05, max=0.95, help="First share of the trials to fit on.")
     ] = 0.8,
-    lsl: Annotated[bool, typer.Option("--lsl", help="Decode through a real outlet, inlet and the live lane.")] = False,
+    lsl: Annotated[bool, typer.Option("--lsl", help="Decode through real LSL and the live lane (bins under 80 ms).")] = False,
     save: Annotated[
         Path | None, typer.Option(help="Save the fitted parameters (safetensors), for a recipe's decoder.params.")
     ] = None,
@@ -131,6 +131,8 @@ def evaluate(
     """
     if not recording.exists():
         raise RecordingError(f"{recording}: no such file; expected a .mat or .npz recording")
+    if lsl:
+        _private_network()
     from bmi.evaluate import evaluate as evaluate_
 
     settings = overrides(set_)
@@ -140,3 +142,17 @@ def evaluate(
         return
     for key, value in result.items():
         sys.stdout.write(f"{key}: {value}\n")
+
+
+def _private_network() -> None:
+    """Keep this command's stream on this machine and to itself; liblsl reads its settings once a process."""
+    import atexit
+    import os
+    import tempfile
+
+    from bmi.lsl.config import private_lsl_config
+
+    if "LSLAPICFG" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="bmi-eval-")
+        atexit.register(folder.cleanup)
+        os.environ.update(private_lsl_config(Path(folder.name)))

@@ -51,11 +51,7 @@ def test_a_declared_pull_sizes_the_buffers():
         ({"device": {"use": "null", "unit": "deg/s"}}, r"the device takes 'deg/s', the decoder gives 'mm/s'"),
         ({"gate.workspace_mm": [300.0]}, r"workspace_mm has 1 widths, the device has 2 dimensions"),
         ({"stages.0.bin_s": 0.1}, r"speaks 10 times a second, which the dead-man of 0\.08 s takes for silence"),
-        pytest.param(
-            {"world.chunk_s": 0.0025},
-            r"chunk_s = 0\.0025 holds 2\.5 samples at 1000 Hz",
-            marks=pytest.mark.xfail(reason="check never binds the world; it refuses once the session is running"),
-        ),
+        ({"world.chunk_s": 0.0025}, r"chunk_s = 0\.0025 holds 2\.5 samples at 1000 Hz"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(overrides, message):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bmi import recipe
+from bmi import recipe, schema
 from bmi.errors import RecipeError
 
 MINIMAL = {
@@ -311,7 +311,7 @@ def test_a_file_of_ones_own_goes_before_a_shipped_one(tmp_path, monkeypatch):
         ("gate.max_age_s", 0.1, lambda r: r.gate.max_age_s),
         ("blocks.0.seconds", 5.0, lambda r: r.blocks[0].seconds),
         ("blocks[1].trials", 3, lambda r: r.blocks[1].trials),
-        ("sources[0].unit", "µV", lambda r: r.sources[0].unit),
+        ("sources[0].resolve_timeout_s", 2.0, lambda r: r.sources[0].resolve_timeout_s),
         ("lane.fifo", False, lambda r: r.lane.fifo),  # a node the recipe does not have
         ("world.user.speed_mm_s", 150.0, lambda r: r.world.user.speed_mm_s),  # nested, likewise
     ],
@@ -350,7 +350,7 @@ def test_an_unreadable_right_side_of_set_is_refused_in_words(text):
 
 
 def test_a_part_alone_is_checked_like_a_node():
-    assert recipe.make("decoders", "ridge", {"history": 3}, "eval").history == 3
+    assert schema.make("decoders", "ridge", {"history": 3}, "eval").history == 3
     with pytest.raises(RecipeError, match=r"eval: 2 problems(?s:.)*decoder\.histry: unknown key.*'history'") as caught:
-        recipe.make("decoders", "ridge", {"histry": 3, "folds": 1}, "eval")
+        schema.make("decoders", "ridge", {"histry": 3, "folds": 1}, "eval")
     assert {p.path for p in caught.value.problems} == {"decoder.histry", "decoder.folds"}

@@ -175,7 +175,7 @@ def with_recipe(lived, tmp_path, change):
 
 
 def test_a_recipe_with_another_source_is_named(lived, tmp_path):
-    out = with_recipe(lived, tmp_path, lambda r: r["sources"][0].update(name="m2"))
+    out = with_recipe(lived, tmp_path, lambda r: r["sources"][0].update(name="m2") or r["world"].update(name="m2"))
     with pytest.raises(RecordingError, match=r"no topic '/samples/m2'.*did you mean|no topic '/samples/m2'.*m1"):
         verify(out)
 

@@ -15,9 +15,9 @@ FREE = {"blocks": [{"name": "free", "trials": 8, "scored": True}]}
 def learned(tmp_path_factory):
     """Calibrate in lock-step and save what came of it."""
     recipe = build(read("center_out", {"blocks.1.trials": 1, "world.subject": 3}), "yesterday")
-    simulate(recipe)
+    decoder = simulate(recipe).decoder
     path = tmp_path_factory.mktemp("yesterday") / "params.safetensors"
-    save(path, "kalman", recipe.decoder.params_, {"n_features": 96})
+    save(path, "kalman", decoder.params_, {"n_features": 96})
     return path
 
 
