@@ -119,7 +119,9 @@ def evaluate(
     train_fraction: Annotated[
         float, typer.Option(min=0.05, max=0.95, help="First share of the trials to fit on.")
     ] = 0.8,
-    lsl: Annotated[bool, typer.Option("--lsl", help="Decode through real LSL and the live lane (bins under 80 ms).")] = False,
+    lsl: Annotated[
+        bool, typer.Option("--lsl", help="Decode through real LSL and the live lane (bins under 80 ms).")
+    ] = False,
     save: Annotated[
         Path | None, typer.Option(help="Save the fitted parameters (safetensors), for a recipe's decoder.params.")
     ] = None,
