@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bmi.errors import ContractError
-from bmi.signals import F32
+from bmi.signals import F32, F64
 
 
 def entry(kernel: Any, *args: Any) -> Callable[..., Any]:
@@ -33,7 +33,14 @@ def entry(kernel: Any, *args: Any) -> Callable[..., Any]:
     return code
 
 
-_F32 = np.dtype(np.float32)
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def vector(values: F64) -> F64:
+    """Return the values of a command as compiled code may read them: themselves, or a float64 copy."""
+    if values.dtype is _F64 and values.flags.c_contiguous:
+        return values
+    return np.ascontiguousarray(values, np.float64)
 
 
 def rows(data: F32) -> F32:

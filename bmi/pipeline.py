@@ -67,7 +67,12 @@ class Pipeline:
         Realtime: called for every push (1 kHz); allocates one tuple.
         """
         if len(self._chains) == 1:
-            return self.decoder.step((self.run_stages(0, bundle[0]),))
+            chunk = bundle[0]
+            for stage in self._chains[0]:
+                if chunk is None:
+                    return None
+                chunk = stage.step(chunk)
+            return self.decoder.step((chunk,))
         return self.decoder.step(tuple([self.run_stages(i, chunk) for i, chunk in enumerate(bundle)]))
 
     def run_stages(self, i: int, chunk: Chunk | None) -> Chunk | None:

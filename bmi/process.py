@@ -215,7 +215,7 @@ def main(argv: list[str]) -> int:
         control.set(word, fault)
         return code
     control.set(word, done)
-    if role == "record" and os.getppid() != control.get(Word.SERVICE_PID):
+    if role == "record" and control.get(Word.SERVICE_PID) not in (0, os.getppid()):
         shutil.rmtree(runtime, ignore_errors=True)  # nobody else is left to tidy up
     return 0
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from bmi.compiled import entry
+from bmi.compiled import entry, vector
 from bmi.contracts import State
 from bmi.errors import DeviceError
 from bmi.signals import F64, Command, DeviceSpec, EffectorState
@@ -64,7 +64,8 @@ class Cursor:
         """Put the cursor to rest at the origin; nothing moves until armed."""
         self._head[:] = 0.0
         self._body[:] = 0.0
-        kernels.command(0.0, HOLD_S, self._limit, np.zeros(self.n_dims), self._head, self._body)  # compile
+        rest = np.zeros(self.n_dims)
+        self._command = entry(kernels.command, 0.0, HOLD_S, self._limit, rest, self._head, self._body)
         self._look = entry(kernels.look, 0.0, HOLD_S, self._head, self._body)
         self._effector.t = 0.0
         self.n_refused = 0
@@ -85,7 +86,7 @@ class Cursor:
         if not self._open:
             raise DeviceError("cursor: write() while closed; call open() and arm() first")
         head = self._head
-        self.n_refused += kernels.command(now, HOLD_S, self._limit, command.values, head, self._body)
+        self.n_refused += self._command(now, HOLD_S, self._limit, vector(command.values), head, self._body)
         if head[2] == 0.0:  # stop() may have come from another thread in between
             self._body[1::2] = 0.0
         self._effector.t = now

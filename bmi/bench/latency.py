@@ -227,6 +227,7 @@ def bench_latency(
 
 def _run(folder: Path, disk: Path, cfg: dict[str, Any]) -> dict[str, Any]:
     control = Control.create(folder / CONTROL_FILE)
+    control.set(Word.SERVICE_PID, os.getpid())
     env = {**os.environ, **private_lsl_config(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
     def spawn(*args: str) -> subprocess.Popen[bytes]:

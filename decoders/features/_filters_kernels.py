@@ -9,6 +9,18 @@ from decoders.features._spikes_kernels import push_boxcar
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def section(x, k, z0, z1, y):
+    """One biquad, direct form II transposed, over all channels: k holds b0 b1 b2 a1 a2; y may be x."""
+    b0, b1, b2, a1, a2 = k[0], k[1], k[2], k[3], k[4]
+    for c in range(y.size):
+        v = np.float64(x[c])
+        w = b0 * v + z0[c]
+        z0[c] = b1 * v - a1 * w + z1[c]
+        z1[c] = b2 * v - a2 * w
+        y[c] = w
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def filter_row(data, i, coef, z, held):
     """Run row i of data through the cascade; the result is in ``held[2]``.
 
@@ -36,21 +48,43 @@ def filter_row(data, i, coef, z, held):
         held[2, c] = held[0, c]
     row = held[2]
     for s in range(coef.shape[0]):
-        b0, b1, b2, a1, a2 = coef[s, 0], coef[s, 1], coef[s, 2], coef[s, 3], coef[s, 4]
-        z0, z1 = z[s, 0], z[s, 1]
-        for c in range(n):
-            x = row[c]
-            y = b0 * x + z0[c]
-            z0[c] = b1 * x - a1 * y + z1[c]
-            z1[c] = b2 * x - a2 * y
-            row[c] = y
+        section(row, coef[s], z[s, 0], z[s, 1], row)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def settled(data, held):
+    """Whether every channel has begun and every value is finite: then rows need not be looked at one by one."""
+    odd = 0
+    for i in range(data.shape[0]):
+        for c in range(data.shape[1]):
+            x = data[i, c]
+            odd += x - x != np.float32(0.0)
+    for c in range(held.shape[1]):
+        odd += held[1, c] == 0.0
+    return odd == 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def settled_row(data, i, coef, z, held):
+    """``filter_row`` for settled data: the same arithmetic, nothing to decide."""
+    row = held[2]
+    section(data[i], coef[0], z[0, 0], z[0, 1], row)
+    for s in range(1, coef.shape[0]):
+        section(row, coef[s], z[s, 0], z[s, 1], row)
+    if i == data.shape[0] - 1:
+        for c in range(row.size):
+            held[0, c] = np.float64(data[i, c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def bandpass_rows(data, coef, z, held, out):
     """Filter every row; NaN comes out where NaN (or Inf) went in."""
+    plain = settled(data, held)
     for i in range(data.shape[0]):
-        filter_row(data, i, coef, z, held)
+        if plain:
+            settled_row(data, i, coef, z, held)
+        else:
+            filter_row(data, i, coef, z, held)
         for c in range(data.shape[1]):
             x = data[i, c]
             out[i, c] = held[2, c] if x - x == np.float32(0.0) else np.nan
@@ -63,9 +97,12 @@ def power_rows(data, seq, every, coef, z, held, ring, at, acc, out, index):
     A row is written after every ``every``-th sample by sequence number, or after the chunk's last if every
     is 0; ``index`` (n_rows) receives which samples they were.
     """
-    rows, last = 0, data.shape[0] - 1
+    rows, last, plain = 0, data.shape[0] - 1, settled(data, held)
     for i in range(data.shape[0]):
-        filter_row(data, i, coef, z, held)
+        if plain:
+            settled_row(data, i, coef, z, held)
+        else:
+            filter_row(data, i, coef, z, held)
         row = held[2]
         for c in range(row.size):
             row[c] *= row[c]

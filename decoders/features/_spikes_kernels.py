@@ -88,19 +88,25 @@ def boxcar_rows(data, ring, at, acc, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def slide(x, oldest, running, fresh):
+    """Put row x in the place of the oldest, in the ring and in the sums; plain vectors, so that it vectorises."""
+    for c in range(x.size):
+        v = np.float32(x[c])
+        wide = np.float64(v)
+        running[c] += wide - np.float64(oldest[c])
+        fresh[c] += wide
+        oldest[c] = v
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def push_boxcar(x, ring, at, acc):
     """Add row x to a running sum over the ring, drop the oldest.
 
     A running sum collects rounding for ever. A second sum, ``fresh``, only ever adds; when the ring has gone
     round it holds exactly the ring's rows and takes over. The error is that of one window, at no extra spike.
     """
-    p = at[0]
-    for c in range(x.size):
-        v = np.float32(x[c])
-        acc[0, c] += np.float64(v) - np.float64(ring[p, c])
-        acc[1, c] += np.float64(v)
-        ring[p, c] = v
-    at[0] = p + 1
+    slide(x, ring[at[0]], acc[0], acc[1])
+    at[0] += 1
     at[1] += 1
     if at[0] == ring.shape[0]:
         at[0] = 0

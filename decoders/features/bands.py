@@ -72,7 +72,7 @@ class BandPower:
         rows = spec.max_samples // every + 1 if every else 1
         self._data, self._t = np.zeros((rows, n), np.float32), np.zeros(rows)
         self._index = np.zeros(rows, np.int64)
-        self._out = Chunk(self._data, self._t, 0.0)
+        self._out, self._one = Chunk(self._data, self._t, 0.0), self._data[:1]
         data = np.zeros((1, n), np.float32)
         data.flags.writeable = False
         self._kernel = entry(
@@ -93,11 +93,15 @@ class BandPower:
             return None
         if self.log:
             kernels.log_rows(self._data, rows, 1e-12)
-        out = rows_out(self._out, self._data, self._t, rows)
-        for k in range(rows):
-            self._t[k] = chunk.t[self._index[k]]
+        out, first = self._out, self._index.item(0)
+        if rows == 1:
+            out.data, out.t = self._one, chunk.t[first : first + 1]
+        else:
+            rows_out(out, self._data, self._t, rows)
+            for k in range(rows):
+                self._t[k] = chunk.t[self._index[k]]
         last = self._last.item(0)
-        out.seq = (chunk.seq + self._index.item(0)) // self._every if self._every else last + 1
+        out.seq = (chunk.seq + first) // self._every if self._every else last + 1
         out.n_lost_before = max(out.seq - last - 1, 0) if last >= 0 else 0
         out.t_arrival = chunk.t_arrival
         self._last[0] = out.seq + rows - 1
