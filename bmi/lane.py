@@ -19,7 +19,7 @@ from bmi.line import Line
 from bmi.params import flatten, unflatten
 from bmi.pipeline import pack_into
 from bmi.ring import Ring
-from bmi.signals import Bundle, Chunk, Event
+from bmi.signals import AnyArray, Bundle, Chunk, Event
 from bmi.slots import Slots
 
 SNAPSHOT_S = 1.0
@@ -99,7 +99,7 @@ class Journal:
         """After a step: its samples, its record, its features and its events."""
         for k, chunk in enumerate(bundle):
             if chunk is not None:
-                self._sample(k, chunk)
+                self.sample(k, chunk)
         line = self._line
         self.steps.write(line.record.row)
         if self.features is not None and line.intent is not None:
@@ -114,7 +114,8 @@ class Journal:
                 self.event(event)
             line.events.clear()
 
-    def _sample(self, k: int, chunk: Chunk) -> None:
+    def sample(self, k: int, chunk: Chunk) -> None:
+        """Write the samples of one chunk of stream ``k`` down."""
         n = len(chunk)
         rows = self._rows[k][:n]
         rows["t"] = chunk.t
@@ -122,6 +123,13 @@ class Journal:
         rows["seq"] = np.arange(chunk.seq, chunk.seq + n)
         rows["data"] = chunk.data
         self.samples[k].write(rows)
+
+    def idle_step(self) -> AnyArray:
+        """Return a record, (1,), of a step in which nothing was commanded."""
+        row = self._line.record.row.copy()
+        row["command_seq"] = -1
+        row["n_samples"] = 0
+        return row
 
     def event(self, event: Event) -> None:
         """Write one event down."""

@@ -4,7 +4,9 @@ Four processes, as in a session: sender, live lane, recorder, and the service re
 receives the datagrams. The lane alternates blocks: the *floor* pulls from a bare inlet and sends a datagram at
 once; the *pipeline* is the real lane (band-pass of two biquads, power, 50 ms boxcar, 7-state Kalman filter in
 information form, gate, UDP device, journal) at every push. Same sender, same thread, same receiver, same
-minute: the ratio is ours, whatever the machine does.
+minute; and, once the floor's datagram has left, the same rows for recorder and telemetry, so that both are as
+busy in either block (``quiet_floor`` leaves them idle beside the floor). The ratio is ours, whatever the
+machine does.
 """
 
 from __future__ import annotations
@@ -171,7 +173,7 @@ def lane(folder: Path, cfg: dict[str, Any]) -> None:
     gc.disable()
     counts: dict[str, Any] = {"scheduling": scheduling, "read": 0, "lost": 0, "floor_pushes": 0, "loss_is_exact": True}
     for _ in range(max(1, round(cfg["seconds"] / (2 * BLOCK_S)))):
-        counts["floor_pushes"] += _floor_block(link, source.name, clock)
+        counts["floor_pushes"] += _floor_block(link, source.name, clock, None if cfg["quiet_floor"] else journal)
         source.open()
         t_end = clock.now() + BLOCK_S + SKIP_S
         while clock.now() < t_end:
@@ -185,20 +187,26 @@ def lane(folder: Path, cfg: dict[str, Any]) -> None:
     control.set(Word.LANE_STATE, LaneState.DONE)
 
 
-def _floor_block(link: socket.socket, name: str, clock: LSLClock) -> int:
-    """Pull one push from a bare inlet, send one datagram; nothing else."""
+def _floor_block(link: socket.socket, name: str, clock: LSLClock, journal: Journal | None) -> int:
+    """Pull one push from a bare inlet, send one datagram; then give recorder and telemetry their usual work."""
     with BareInlet(name) as inlet:
         t_end, k = clock.now() + BLOCK_S + SKIP_S, 0
+        idle = None if journal is None else journal.idle_step()
         while clock.now() < t_end:
             stamp = inlet.pull(0.1)
             if stamp:
                 link.send(FLOOR.pack(b"FLOR", 3, k, stamp, 0.0, 0, 0, 0.0, 0.0, 0.0))
                 k += 1
+                if journal is not None and idle is not None:
+                    n = len(inlet.data)
+                    journal.sample(0, Chunk(inlet.data, np.full(n, stamp), stamp, k * n))
+                    journal.steps.write(idle)
     return k
 
 
 def bench_latency(
-    *, channels: int, rate_hz: float, chunk_s: float, seconds: float, fifo: bool = True, pin: bool = True
+    *, channels: int, rate_hz: float, chunk_s: float, seconds: float, fifo: bool = True, pin: bool = True,
+    quiet_floor: bool = False,
 ) -> dict[str, Any]:
     """Measure the live lane against the floor.
 
@@ -209,14 +217,17 @@ def bench_latency(
     seconds : float
         Measured time of floor and pipeline together.
     fifo, pin : bool
-        Ask for SCHED_FIFO; pin sender, lane and receiver to one processor.
+        Ask for SCHED_FIFO; give the lane a processor of its own.
+    quiet_floor : bool
+        Let recorder and telemetry idle beside the floor.
 
     Returns
     -------
     dict
         ``floor`` and ``pipeline`` (µs: p50, p99, p99.9, max, n), ``ratio``, ``counts``, ``scheduling``.
     """
-    cfg = {"channels": channels, "rate_hz": rate_hz, "chunk_s": chunk_s, "seconds": seconds, "fifo": fifo, "pin": pin}
+    cfg = {"channels": channels, "rate_hz": rate_hz, "chunk_s": chunk_s, "seconds": seconds, "fifo": fifo, "pin": pin,
+           "quiet_floor": quiet_floor}  # fmt: skip
     shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file
     with (
         tempfile.TemporaryDirectory(prefix="bmi-bench-", dir=shm if shm.is_dir() else None) as name,

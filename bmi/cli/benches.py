@@ -18,7 +18,10 @@ def latency(
     chunk_ms: Annotated[float, typer.Option(min=0.01, help="One push holds this much signal, ms.")] = 1.0,
     seconds: Annotated[float, typer.Option(min=2, help="Measured time, s, floor and pipeline together.")] = 60.0,
     fifo: Annotated[bool, typer.Option("--fifo/--no-fifo", help="Ask for SCHED_FIFO.")] = True,
-    pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Pin the chain to one processor.")] = True,
+    pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Give the lane a processor of its own.")] = True,
+    quiet_floor: Annotated[
+        bool, typer.Option("--quiet-floor", help="Recorder and telemetry idle beside the floor.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """From the sender's stamp to the command datagram received, against bare LSL → UDP in the same run.
@@ -28,7 +31,13 @@ def latency(
     from bmi.bench.latency import bench_latency
 
     result = bench_latency(
-        channels=channels, rate_hz=rate, chunk_s=chunk_ms / 1000.0, seconds=seconds, fifo=fifo, pin=pin
+        channels=channels,
+        rate_hz=rate,
+        chunk_s=chunk_ms / 1000.0,
+        seconds=seconds,
+        fifo=fifo,
+        pin=pin,
+        quiet_floor=quiet_floor,
     )
     if as_json:
         print_json(result)

@@ -32,6 +32,8 @@ class BareInlet:
         offer = full_offer(offers[0], 5.0) or offers[0]
         n = offer.samples_per_push or 1
         self._buffer = np.zeros((n, offer.n_wire_channels), np.float32)
+        self.data = self._buffer[:, : offer.spec.n_channels]
+        """Rows of the last push, (n_samples, n_channels) float32; borrowed."""
         self._stamps = np.zeros(n)
         self._n, self._values = n, self._buffer.size
         self._addresses = self._buffer.ctypes.data, self._stamps.ctypes.data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from decoders.features._spikes_kernels import push_boxcar
+from decoders.features._spikes_kernels import push_boxcar, turn_boxcar
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -91,22 +91,47 @@ def bandpass_rows(data, coef, z, held, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def pair_power(x, coef, z, oldest, running, fresh):
+    """Two biquads, square and boxcar in one pass over settled data: half the time of four passes.
+
+    The usual band-pass is of order 2; its intermediate values stay in registers. The arithmetic is that of
+    ``section``, ``section``, square and ``slide``, value by value, to the last bit.
+    """
+    b0, b1, b2, a1, a2 = coef[0, 0], coef[0, 1], coef[0, 2], coef[0, 3], coef[0, 4]
+    d0, d1, d2, c1, c2 = coef[1, 0], coef[1, 1], coef[1, 2], coef[1, 3], coef[1, 4]
+    z0, z1, y0, y1 = z[0, 0], z[0, 1], z[1, 0], z[1, 1]
+    for c in range(x.size):
+        v = np.float64(x[c])
+        w = b0 * v + z0[c]
+        z0[c] = b1 * v - a1 * w + z1[c]
+        z1[c] = b2 * v - a2 * w
+        u = d0 * w + y0[c]
+        y0[c] = d1 * w - c1 * u + y1[c]
+        y1[c] = d2 * w - c2 * u
+        narrow = np.float32(u * u)
+        wide = np.float64(narrow)
+        running[c] += wide - np.float64(oldest[c])
+        fresh[c] += wide
+        oldest[c] = narrow
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def power_rows(data, seq, every, coef, z, held, ring, at, acc, out, index):
     """Band-pass, square, average over the ring; return the rows written.
 
     A row is written after every ``every``-th sample by sequence number, or after the chunk's last if every
     is 0; ``index`` (n_rows) receives which samples they were.
     """
-    rows, last, plain = 0, data.shape[0] - 1, settled(data, held)
+    rows, last, plain, row = 0, data.shape[0] - 1, settled(data, held), held[2]
     for i in range(data.shape[0]):
-        if plain:
-            settled_row(data, i, coef, z, held)
+        if plain and coef.shape[0] == 2:
+            pair_power(data[i], coef, z, ring[at[0]], acc[0], acc[1])
+            turn_boxcar(ring, at, acc)
         else:
             filter_row(data, i, coef, z, held)
-        row = held[2]
-        for c in range(row.size):
-            row[c] *= row[c]
-        push_boxcar(row, ring, at, acc)
+            for c in range(row.size):
+                row[c] *= row[c]
+            push_boxcar(row, ring, at, acc)
         if (seq + i) % every != every - 1 if every > 0 else i < last:
             continue
         filled = 1.0 / min(at[1], ring.shape[0])
@@ -115,6 +140,9 @@ def power_rows(data, seq, every, coef, z, held, ring, at, acc, out, index):
             out[rows, c] = max(acc[0, c], 0.0) * filled if x - x == np.float32(0.0) else np.nan
         index[rows] = i
         rows += 1
+    if plain:
+        for c in range(row.size):
+            held[0, c] = np.float64(data[last, c])
     return rows
 
 

@@ -106,11 +106,17 @@ def push_boxcar(x, ring, at, acc):
     round it holds exactly the ring's rows and takes over. The error is that of one window, at no extra spike.
     """
     slide(x, ring[at[0]], acc[0], acc[1])
+    turn_boxcar(ring, at, acc)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def turn_boxcar(ring, at, acc):
+    """Go on to the next place in the ring; once round, let the fresh sum take over."""
     at[0] += 1
     at[1] += 1
     if at[0] == ring.shape[0]:
         at[0] = 0
-        for c in range(x.size):
+        for c in range(acc.shape[1]):
             acc[0, c] = acc[1, c]
             acc[1, c] = 0.0
 
