@@ -118,7 +118,7 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
         journal = Journal(runtime, line, ring_s=recipe.record.ring_s, learns=recipe.learner is not None)
         lane = Lane(line, recipe.sources, LSLClock(), control, journal, slots, poll_s=recipe.lane.poll_s)
         real_time(recipe.lane.cpu, recipe.lane.fifo)
-        _drain(recipe)
+        drain(recipe)
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -130,7 +130,7 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
             source.close()
 
 
-def _drain(recipe: Recipe) -> None:
+def drain(recipe: Recipe) -> None:
     """Forget what queued up while kernels were compiled: the first step starts with fresh samples."""
     for source in recipe.sources:
         while source.read(0.0) is not None:

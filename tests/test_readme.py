@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,10 @@ def test_ci_runs_the_readmes_line_and_passes_its_exit_code_on(tmp_path, code, cl
     assert done.returncode == code, done.stderr
     assert done.stdout.splitlines()[-1] == f"pytest: {closing}"
     assert "torch==" in done.stdout  # pip saw the constraint
+
+
+def test_the_notebook_of_the_readme_decodes():
+    (code,) = [b for b in blocks("python") if "sim.world" in b]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 0.7 < float(done.stdout) < 1.0, "correlation of decoded and intended velocity"

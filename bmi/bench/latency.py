@@ -40,10 +40,10 @@ from bmi.signals import AnyArray, Chunk, StreamSpec
 from bmi.telemetry import TelemetryReader
 
 FLOOR = struct.Struct("<4sIqddii3d")  # as long as the device's own datagram in three dimensions
-BLOCK_S = 2.5
+BLOCK_S = 1.25
 KEPT = ("command_seq", "now", "t", "t_written", "arrival", "clock_offset", "decode_ns", "gate_ns", "write_ns")
-SKIP_S = 0.5
-"""Left out at the beginning of each block: the inlet has just been opened."""
+SKIP_S = 0.25
+"""Left out at the beginning of each block, s: the inlet has just been opened."""
 
 
 def _recipe(channels: int, rate_hz: float, chunk_s: float, port: int, folder: Path) -> dict[str, Any]:
@@ -338,7 +338,7 @@ def _parts(c: AnyArray) -> dict[str, dict[str, float]]:
 
 
 def _settled(received: AnyArray, floor: AnyArray) -> AnyArray:
-    """Leave out the first half second of each block."""
+    """Leave out the beginning of each block."""
     edges = np.flatnonzero(np.diff(floor.astype(int), prepend=2))
     ok = np.ones(len(floor), bool)
     for a in edges:

@@ -160,4 +160,5 @@ def test_a_broken_neighbour_changes_no_bit_of_a_sound_channel(order):
             rows.append(out.data.copy())
         return np.concatenate(rows)
 
-    np.testing.assert_array_equal(powers(x).view(np.uint32), np.ascontiguousarray(powers(broken)[:, :5]).view(np.uint32))
+    beside = np.ascontiguousarray(powers(broken)[:, :5])
+    np.testing.assert_array_equal(powers(x).view(np.uint32), beside.view(np.uint32))
