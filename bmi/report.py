@@ -94,6 +94,8 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     row("commands", _figure(s.get("commands"), "{:,.0f}"))
     row("seed", _figure(s.get("seed"), "{:.0f}"))
     row("recording", str(s["recording"]) if s.get("recording") else None)
+    row("replay with", str(s["replay"]) if s.get("replay") else None)
+    row("learned", str(s["params"]) if s.get("params") else None)
     return table
 
 

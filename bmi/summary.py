@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bmi.contracts import TrialResult
+from bmi.latency import Histogram
 from bmi.recipe import Recipe
 from bmi.score import Trajectory, score
 from bmi.signals import AnyArray, Event
@@ -121,6 +122,9 @@ class Score:
         if telemetry is not None and len(steps):
             s |= {"age_ms": _percentiles(age_ns(steps) / 1e6), "own_us": _percentiles(own_ns(steps) / 1e3)}
             s["stale"] = telemetry.stale_commands
+            histogram = Histogram()
+            histogram.add(age_ns(steps))
+            s["age_histogram"] = histogram.to_dict()
         s |= {k: int(v) for k, v in counters.items() if k not in ("armed", "stopped")}
         if out is not None:
             s["recording"] = str(out)

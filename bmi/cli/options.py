@@ -45,11 +45,17 @@ def print_json(value: Any) -> None:
 
 def show_summary(summary: dict[str, Any], as_json: bool) -> None:
     """Print the end of a session as a table, or as JSON."""
-    from bmi.report import summary_table, to_json
+    from bmi.latency import Histogram
+    from bmi.report import histogram_bars, summary_table, to_json
 
     if as_json:
         sys.stdout.write(to_json(summary) + "\n")
         return
     from rich.console import Console
 
-    Console().print(summary_table(summary))
+    console = Console()
+    console.print(summary_table(summary))
+    if "age_histogram" in summary:
+        console.print("\nsample age when the device had the command", style="dim")
+        console.print(histogram_bars(Histogram.from_dict(summary["age_histogram"])))
+    console.print("\n" + summary["notice"], style="dim")
