@@ -40,7 +40,7 @@ def demo(
 
     Examples:  [bold]bmi demo[/bold]   [bold]bmi demo --minutes 10[/bold]   [bold]bmi demo --permute-channels[/bold]
     """
-    more = overrides(set_, session__seed=seed, **_length(trials, minutes))
+    more = overrides(set_, session__seed=seed) | _length(trials, minutes)
     if permute_channels:
         more["session.permute_channels"] = True
     _run("center_out", more, out, svg, as_json)
@@ -64,9 +64,10 @@ def run(
 
 
 def _length(trials: int | None, minutes: float | None) -> dict[str, Any]:
-    if minutes is not None:
-        return {"blocks__1__trials": trials or 1_000_000, "blocks__1__seconds": minutes * 60.0}
-    return {"blocks__1__trials": trials} if trials else {}
+    """Overrides of the scored block's length; minutes without trials mean as many trials as fit."""
+    if minutes is None:
+        return {} if trials is None else {"blocks.1.trials": trials}
+    return {"blocks.1.trials": trials, "blocks.1.seconds": minutes * 60.0}
 
 
 def _run(recipe: str, more: dict[str, Any], out: Path | None, svg: Path | None, as_json: bool) -> None:
