@@ -105,6 +105,8 @@ class Control:
         if len(mapped) != _PAGE or int.from_bytes(mapped[:8], "little") != MAGIC:
             raise RecordingError(f"{path}: not a control page of {_PAGE} bytes")
         self._words = memoryview(mapped).cast("q")
+        self.words = self._words.toreadonly()
+        """The page as int64, to look at without a call; for the live lane."""
         self._slots: dict[str, int] = {}
 
     @classmethod

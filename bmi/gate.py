@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -63,6 +63,10 @@ class Gate:
     """No usable intent for this long: disarmed."""
     auto_rearm: bool | None = None
     """Re-arm by itself after silence; by default simulated devices do. Refused for hardware."""
+    position_: F64 = field(init=False, repr=False)
+    """Position of the effector the last ``step`` was told, (n_dims,) mm; borrowed."""
+    velocity_: F64 = field(init=False, repr=False)
+    """Its velocity, (n_dims,) mm/s; borrowed."""
 
     def __post_init__(self) -> None:
         for name, limit, unit in (
@@ -113,6 +117,7 @@ class Gate:
         self._limits = self.limits_.pack()
         self._work = np.zeros((6, n))
         self._desired, self._position, self._measured, out = self._work[:4]
+        self.position_, self.velocity_ = self._position, self._measured
         self._stamps = np.zeros(4)
         self._memory = np.empty(2 + 2 * n)
         self._counts = np.zeros(4, np.int64)
@@ -249,6 +254,9 @@ class Gate:
 def _take(into: F64, values: F64, shape: tuple[int, ...]) -> bool:
     """Copy ``values`` if they have the shape and are real numbers; else say so."""
     dtype = getattr(values, "dtype", None)
+    if dtype is _F64 and values.shape == shape:
+        into[...] = values
+        return True
     if dtype is not _F64 and getattr(dtype, "kind", "?") not in "fiu":
         return False
     if values.shape != shape:

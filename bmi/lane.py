@@ -23,6 +23,7 @@ from bmi.signals import AnyArray, Bundle, Chunk, Event
 from bmi.slots import Slots
 
 SNAPSHOT_S = 1.0
+_ARM, _STOP = int(Word.ARM), int(Word.STOP)  # plain numbers: an enum member is looked up before the command leaves
 
 
 class Journal:
@@ -171,6 +172,7 @@ class Lane:
         poll_s: float = 0.005,
     ) -> None:
         self.line, self.clock, self.control, self.journal, self.slots = line, clock, control, journal, slots
+        self._words = control.words
         self._primary, self._others = sources[0], tuple(sources[1:])
         self._sources = tuple(sources)
         self._poll_s = poll_s
@@ -205,7 +207,8 @@ class Lane:
         clock, control, line, journal = self.clock, self.control, self.line, self.journal
         now = clock.now()
         block = line.blocks.index
-        line.step(bundle, now, arm=control.get(Word.ARM) != 0, stop=control.get(Word.STOP) != 0, clock=clock.now)
+        words = self._words
+        line.step(bundle, now, arm=words[_ARM] != 0, stop=words[_STOP] != 0, clock=clock.now)
         # The command has left. What follows has until the next push.
         for k, source in enumerate(self._sources):
             self._offsets[k] = getattr(source, "clock_offset", 0.0)

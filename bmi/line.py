@@ -162,17 +162,16 @@ class Line:
         """
         goal, r = self.task.goal, self.record
         effector = self.device.read(now)
-        r.position[:] = effector.position
-        r.velocity[:] = effector.velocity
         assist, active = self.blocks.assist, goal.active
         command = self.decide(
-            bundle, now, goal.position if active else None, assist, r.position, r.velocity, arm, stop
+            bundle, now, goal.position if active else None, assist, effector.position, effector.velocity, arm, stop
         )
         t0 = perf_counter_ns()
         applied = self.device.write(command, now) if command is not None else None
         write_ns = perf_counter_ns() - t0
         # The command has left: from here on nothing is urgent.
         t_written = clock() if clock is not None else now
+        r.position[:], r.velocity[:] = self.gate.position_, self.gate.velocity_  # as they were before the write
         r.begin(now, self.blocks.index, assist, arm, stop, goal)
         r.heard(bundle)
         if self.intent is not None and self.intended is not None:

@@ -90,6 +90,7 @@ class UDPDevice:
         self._datagram = bytearray(HEADER.size + 8 * self.n_dims)
         self._values = np.frombuffer(self._datagram, "<f8", offset=HEADER.size)
         self._socket: socket.socket | None = None
+        self._binary = self.format == "binary"
         self._seq, self._armed = -1, threading.Event()
         self.n_sent = 0
         """Datagrams handed to the kernel."""
@@ -150,13 +151,17 @@ class UDPDevice:
         if not self._armed.is_set():
             return applied
         self._seq = command.seq
-        if self.format == "binary":
+        if self._binary:
             HEADER.pack_into(
                 self._datagram, 0, MAGIC, self.n_dims,
                 command.seq, command.t, command.t_command, command.state, command.flags,
             )  # fmt: skip
             self._values[:] = applied
-            self._send(self._datagram)
+            try:
+                self._socket.send(self._datagram)
+                self.n_sent += 1
+            except OSError:  # as in `_send`
+                self.n_send_errors += 1
         else:
             self._send(
                 _as_json(command.seq, command.t, command.t_command, command.state, command.flags, applied)
