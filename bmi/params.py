@@ -117,8 +117,11 @@ def save(path: str | Path, decoder_name: str, params: Params, manifest: Mapping[
         "manifest": dict(manifest or {}),
     }
     part = path.with_name(path.name + ".part")
-    save_file(arrays, str(part), metadata={"bmi": json.dumps(head, sort_keys=True)})
-    part.replace(path)
+    try:
+        save_file(arrays, str(part), metadata={"bmi": json.dumps(head, sort_keys=True)})
+        part.replace(path)
+    except (SafetensorError, OSError) as e:
+        raise RecordingError(f"{path}: cannot be written ({e}); is there such a folder, and room?") from e
     return path
 
 

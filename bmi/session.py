@@ -28,7 +28,7 @@ import numpy as np
 from bmi import errors
 from bmi.clock import LSLClock
 from bmi.control import CONTROL_FILE, Control, LaneState, ProcessState, Word
-from bmi.errors import BMIError, StreamLost
+from bmi.errors import BMIError, RecordingError, StreamLost
 from bmi.lsl.config import private_lsl_config
 from bmi.params import save, unflatten
 from bmi.provenance import provenance
@@ -43,7 +43,7 @@ POLL_S = 0.05
 GONE_S = 5.0
 """A session whose simulated participant is gone ends after this, s."""
 MOST_RESTARTS = 5
-"""A recorder that dies more often than this in a minute is not started again."""
+"""A recorder that fails by itself more often than this in a minute is not started again."""
 READY_S = 120.0
 """Longest wait for the lane to be ready: a cold kernel cache compiles for some tens of seconds."""
 
@@ -253,8 +253,11 @@ class Session:
         counters |= {k: v for k, v in self.counters().items() if k.startswith("recorder_")}  # its last words
         self._over.set()
         self.summary = self._score.summary(counters, self.telemetry, self.out)
-        self._save_params()
-        (self.out / "summary.json").write_text(json.dumps(self.summary, indent=2), encoding="utf-8")
+        try:
+            self._save_params()
+            (self.out / "summary.json").write_text(json.dumps(self.summary, indent=2), encoding="utf-8")
+        except (OSError, RecordingError) as e:  # a full or lost disk must not take the result with it
+            self.summary["not_saved"] = str(e)
         return self.summary
 
     def _save_params(self) -> None:
@@ -298,7 +301,8 @@ class Session:
             self._gone["record"] = now
             self._notes.append(Event(now, "recorder.gave_up", {"exit": process.returncode}))
             return
-        self._restarts.append(now)
+        if process.returncode > 0:  # its own fault, a full disk say; whoever was killed only gets up again
+            self._restarts.append(now)
         self.restarts["record"] = self.restarts.get("record", 0) + 1
         self._notes.append(Event(now, "recorder.restarted", {"exit": process.returncode}))
         await self._spawn("record")

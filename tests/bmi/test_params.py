@@ -122,3 +122,8 @@ def test_a_strangers_file_is_refused_in_words(tmp_path, head):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(RecordingError, match="no such parameter file"):
         params.load(tmp_path / "none.safetensors")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(RecordingError, match=r"no-such-folder.*cannot be written"):
+        params.save(tmp_path / "no-such-folder" / "p.safetensors", "kalman", tuning())

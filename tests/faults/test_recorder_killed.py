@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from dataclasses import dataclass, field
@@ -112,6 +113,27 @@ async def test_three_times_without_a_lost_sample_or_a_missed_beat(tmp_path):
     told = await survive(tmp_path / "out", 3, seed=1)
     check(told, 3, CI_SLACK * BEAT_S)
     assert "recorder.restarted" in told.notes, "the operator is told"
+
+
+async def test_one_that_cannot_write_is_given_up_by_name_and_the_session_goes_on(tmp_path):
+    out, notes = tmp_path / "out", []
+    async with Session.open("center_out", short(600.0), out=out) as s:
+        running = asyncio.create_task(s.run(lambda t: notes.append(t.last_event)))
+        shutil.rmtree(out)
+        out.write_text("in the way")
+        os.kill(s.control.get(Word.RECORDER_PID), signal.SIGKILL)
+        deadline = time.monotonic() + 40.0
+        while "recorder.gave_up" not in notes:
+            assert time.monotonic() < deadline
+            assert not running.done()
+            await asyncio.sleep(0.05)
+        steps = s.control.get(Word.LANE_STEPS)
+        await asyncio.sleep(0.3)
+        assert s.control.get(Word.LANE_STEPS) > steps + 20
+        s.quit()
+        summary = await running
+    assert "out" in summary["not_saved"]
+    assert summary["commands"] > 0
 
 
 @pytest.mark.bars
