@@ -112,7 +112,21 @@ class Builder:
             for error in e.errors():
                 known = _known_keys(schema, error["loc"][:-1])
                 self.add(".".join([path, *map(str, error["loc"])]), _say(error, known))
+            # What is left may have problems of its own, which only the constructor sees: say them now as well,
+            # unless they come of a wrong value being left out.
+            wrong = {error["loc"][0] for error in e.errors() if error["loc"]}
+            try:
+                checked = schema.model_validate({k: v for k, v in raw.items() if k not in wrong})
+            except ValidationError:  # something required is among the wrong
+                return None
+            n = len(self.problems)
+            self._make(cls, checked, path)
+            self.problems[n:] = [p for p in self.problems[n:] if not any(str(k) in p.message for k in wrong)]
             return None
+        return self._make(cls, checked, path)
+
+    def _make(self, cls: Any, checked: BaseModel, path: str) -> Any | None:
+        """Call the constructor; what it refuses is a problem of this node."""
         try:
             return _construct(cls, checked)
         except (BMIError, ValueError, TypeError) as e:

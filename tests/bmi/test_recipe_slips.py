@@ -46,3 +46,11 @@ def test_a_file_that_is_not_there_is_not_replaced_by_a_shipped_one_of_that_name(
 def test_the_nearest_recipe_is_offered():
     with pytest.raises(RecipeError, match="did you mean 'center_out'"):
         recipe.read("centre_out")
+
+
+def test_a_limit_too_loose_is_told_beside_a_mistyped_one():
+    """Both stand in one node: the first is the constructor's to see, the second the schema's."""
+    with pytest.raises(RecipeError) as caught:
+        recipe.load("center_out", {"gate.max_age_s": 0.5, "gate.speed_limit_mm_s": "fast"})
+    assert [p.path for p in caught.value.problems] == ["gate.speed_limit_mm_s", "gate"]
+    assert "max_age_s" in caught.value.problems[1].message
