@@ -70,3 +70,4 @@ def test_closing_twice_is_closing_once(make_spec):
     out = Outlet(make_spec())
     out.close()
     out.close()
+    assert out._handle is None, "liblsl's object is given back once and not kept"
