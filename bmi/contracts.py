@@ -202,6 +202,73 @@ class Device(Protocol):
         ...
 
 
+class GuardLink(NamedTuple):
+    """How the guard process stops a device alone: write ``stop`` to ``fd``, ``repeat`` times.
+
+    The descriptor is handed over to the guard when the session opens (it keeps its own copy), so it must take a whole
+    stop in one ``write``: a connected datagram socket, a serial port, a pipe.
+    """
+
+    fd: int
+    stop: bytes
+    """Message after which the device rests, whatever it was told before."""
+    repeat: int = 3
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A Device that the guard process can stop alone; hardware must be one."""
+
+    def guard_link(self) -> GuardLink:
+        """Return an own link, valid from ``open`` to ``close``."""
+        ...
+
+
+@runtime_checkable
+class ClickDecoder(Protocol):
+    """Features in, probability of an intended selection out; runs beside the decoder on the same features."""
+
+    params_: Params | None
+    params_version: int
+
+    def fit(self, Y: F64, clicked: AnyArray, *, dt_s: float, groups: AnyArray | None = None) -> ClickDecoder:
+        """Calibrate on features ``Y`` (n, n_features) and whether a click was intended, (n,) bool."""
+        ...
+
+    def params_like(self, n_features: int) -> Params: ...
+    def cold_start(self, specs: Sequence[StreamSpec]) -> None:
+        """Set parameters that never select, for a learner to begin from."""
+        ...
+
+    def bind(self, specs: Sequence[StreamSpec]) -> None: ...
+    def step(self, y: F64) -> float:
+        """Take one feature vector (n_features,), NaN where missing; return the probability, 0 to 1."""
+        ...
+
+    def state(self) -> State: ...
+    def reset(self) -> None: ...
+
+
+@runtime_checkable
+class Intention(Protocol):
+    """What the user intended, estimated afterwards from what was asked and what happened: the learner's label."""
+
+    def bind(self, n_dims: int) -> None: ...
+    def estimate(self, goal: F64, radius: float, position: F64, decoded: F64, out: F64) -> F64:
+        """Write the intended velocity (n_dims,), mm/s, into ``out`` and return it.
+
+        Parameters
+        ----------
+        goal, position : (n_dims,) float64
+            Centre of the target and effector, mm, at the time of the feature.
+        radius : float
+            Acceptance radius, mm.
+        decoded : (n_dims,) float64
+            What the decoder said, mm/s.
+        """
+        ...
+
+
 class TrialResult(NamedTuple):
     """How one trial ended."""
 
@@ -225,8 +292,8 @@ class Task(Protocol):
     @property
     def n_targets(self) -> int: ...
     def bind(self, n_dims: int, rng: np.random.Generator) -> None: ...
-    def step(self, now: float, position: F64) -> Goal:
-        """Advance to ``now`` with the effector at ``position`` (n_dims,), mm."""
+    def step(self, now: float, position: F64, selected: bool = False) -> Goal:
+        """Advance to ``now`` with the effector at ``position`` (n_dims,), mm; ``selected`` if a click passed."""
         ...
 
     def events(self) -> Sequence[Event]:

@@ -67,6 +67,13 @@ class Word(IntEnum):
     LEARNER_PID = 66
     LEARNER_BEAT_NS = 67
 
+    GUARD_STATE = 96
+    """`ProcessState` of the guard."""
+    GUARD_PID = 97
+    GUARD_BEAT_NS = 98
+    GUARD_TRIPS = 99
+    """Times the guard stopped the device because the lane was silent or STOP was pressed."""
+
     SERVICE_BEAT_NS = 80
     """Monotonic time of the service's last turn, ns."""
     SERVICE_PID = 81

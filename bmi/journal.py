@@ -35,6 +35,7 @@ def step_dtype(n_streams: int, n_dims: int) -> np.dtype[np.void]:
             ("decode_ns", "<i8"),  # chunk in hand -> intent
             ("gate_ns", "<i8"),  # -> command
             ("write_ns", "<i8"),  # -> device.write returned
+            ("select", "<i8"),  # 1 in the step whose command selects
             ("n_samples", "<i8", s),  # per stream, samples consumed in this step
             ("seq", "<i8", s),  # per stream, number of the first of them
             ("n_lost", "<i8", s),  # per stream, lost before it
@@ -49,6 +50,8 @@ def step_dtype(n_streams: int, n_dims: int) -> np.dtype[np.void]:
             # --- kinematics -----------------------------------------------------------------------
             ("assist", "<f8"),
             ("goal_radius", "<f8"),
+            ("decoded_select", "<f8"),  # probability of an intended click, as decoded
+            ("intended_select", "<f8"),  # after assist
             ("goal", "<f8", d),
             ("position", "<f8", d),  # effector before the step
             ("velocity", "<f8", d),
@@ -73,8 +76,13 @@ def feature_dtype(n_features: int, n_dims: int) -> np.dtype[np.void]:
             ("step", "<i8"),
             ("block", "<i8"),
             ("learn", "<i8"),  # 1 if the label may be learned from
+            ("select", "<i8"),  # label: 1 a click was intended, 0 none, -1 not known
             ("t", "<f8"),
+            ("radius", "<f8"),  # of the goal, mm
             ("intended", "<f8", (n_dims,)),  # goal-directed intention
+            ("goal", "<f8", (n_dims,)),
+            ("position", "<f8", (n_dims,)),  # effector before the step
+            ("decoded", "<f8", (n_dims,)),  # what the decoder said
             ("y", "<f8", (n_features,)),
         ]
     )
@@ -134,10 +142,12 @@ class StepRecord:
         i[7] = arm
         i[8] = stop
         i[11] = -1
+        i[15] = 0
         f[self._now] = now
         f[self._now + 4] = goal.t_onset
         f[self._assist] = assist
         f[self._assist + 1] = goal.radius
+        f[self._assist + 2 : self._assist + 4] = 0.0
         self.goal[:] = goal.position
         self.command[:] = 0.0
         self.applied[:] = 0.0
@@ -159,19 +169,22 @@ class StepRecord:
         at = self._arrival + self.n_streams
         self._f[at : at + self.n_streams] = offsets
 
-    def spoke(self, decoded: Intent, intended: F64) -> None:
+    def spoke(self, decoded: Intent, intended: Intent) -> None:
         """Enter what was decoded and what was intended after assist."""
+        self._f[self._assist + 2] = decoded.select
+        self._f[self._assist + 3] = intended.select
         self._i[4] = decoded.params_version
         self._i[5] = 1
         self._i[6] = decoded.abstains
         self.decoded[:] = decoded.mean
         self.cov[:] = decoded.cov
-        self.intended[:] = intended
+        self.intended[:] = intended.mean
 
     def sent(self, command: Command, t_written: float) -> None:
         """Enter the command that left, and when."""
         i, f, n = self._i, self._f, self._now
         i[11] = command.seq
+        i[15] = command.select
         self.command[:] = command.values
         f[n + 1] = command.t
         f[n + 2] = command.t_arrival

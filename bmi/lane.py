@@ -104,12 +104,8 @@ class Journal:
         line = self._line
         self.steps.write(line.record.row)
         if self.features is not None and line.intent is not None:
-            f = self._feature
-            f["step"], f["block"], f["learn"] = line.record.step, line.blocks.index, line.learnable()
-            f["t"] = line.intent.t
-            line.label(f["intended"][0])
-            f["y"][0] = line.pipeline.decoder.y_
-            self.features.write(f)
+            line.feature(self._feature)
+            self.features.write(self._feature)
         if line.events:
             for event in line.events:
                 self.event(event)

@@ -20,7 +20,7 @@ from bmi.errors import ContractError
 from bmi.gate import Gate
 from bmi.journal import StepRecord
 from bmi.pipeline import Pipeline
-from bmi.signals import F64, Bundle, Command, Event, Intent, IntentSpec, StreamSpec
+from bmi.signals import F64, AnyArray, Bundle, Command, Event, Intent, IntentSpec, StreamSpec
 
 
 class Line:
@@ -175,7 +175,7 @@ class Line:
         r.begin(now, self.blocks.index, assist, arm, stop, goal)
         r.heard(bundle)
         if self.intent is not None and self.intended is not None:
-            r.spoke(self.intent, self.intended.mean)
+            r.spoke(self.intent, self.intended)
         if command is not None:
             r.sent(command, t_written)
             r.applied[:] = applied
@@ -222,6 +222,17 @@ class Line:
         """Write the goal-directed intention of the last step, (n_dims,), into ``out`` and return it."""
         r = self.record
         return self.assist.intention(r.goal, r.position, out)
+
+    def feature(self, row: AnyArray) -> None:
+        """Fill a feature record (1,) of ``bmi.journal.feature_dtype`` with what a learner may want to know."""
+        r, intent = self.record, self.intent
+        row["step"], row["block"], row["learn"] = r.step, self.blocks.index, self.learnable()
+        row["select"] = -1
+        row["t"] = intent.t if intent is not None else r.row["now"]
+        row["radius"] = r.row["goal_radius"]
+        self.label(row["intended"][0])
+        row["goal"][0], row["position"][0], row["decoded"][0] = r.goal, r.position, r.decoded
+        row["y"][0] = self.pipeline.decoder.y_
 
     def state(self) -> State:
         """Return every array the next ``decide`` depends on."""

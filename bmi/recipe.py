@@ -12,60 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from annotated_types import Ge, Gt
 
 from bmi import registry
 from bmi.assist import GoalDirected
 from bmi.blocks import Block
 from bmi.errors import Problem, RecipeError
 from bmi.gate import Gate
+from bmi.nodes import GuardNode, LaneNode, MarkersNode, RecordNode, SessionNode
 from bmi.schema import Builder
 from bmi.signals import StreamSpec
-
-
-@dataclass(kw_only=True)
-class SessionNode:
-    """Who and what this session is."""
-
-    name: str
-    """Name of the session; recordings are filed under it."""
-    seed: Annotated[int, Ge(0)] = 0
-    """Seed of everything random."""
-    permute_channels: bool = False
-    """Negative control: the decoder learns with its channels permuted and must fail."""
-
-    def __post_init__(self) -> None:
-        if not self.name or self.name in (".", "..") or set(self.name) & set("/\\\0"):
-            raise ValueError(f"name: names a folder, so it holds no slash, backslash or NUL; given {self.name!r}")
-
-
-@dataclass(kw_only=True)
-class RecordNode:
-    """Where recordings go."""
-
-    dir: str = "recordings"
-    """Folder; one sub-folder a session."""
-    ring_s: Annotated[float, Gt(0)] = 4.0
-    """How long the recorder may be away before samples are lost (and counted), s."""
-
-
-@dataclass(kw_only=True)
-class LaneNode:
-    """How the live thread runs."""
-
-    cpu: int | None = None
-    """Processor to pin the live process to; None pins to the last one allowed, -1 does not pin."""
-    fifo: bool = True
-    """Ask for SCHED_FIFO where permitted."""
-    poll_s: Annotated[float, Gt(0), typing.Any] = 0.005
-    """How long a read may wait before STOP and the watchdogs are looked at, s; at most 0.005."""
-
-    def __post_init__(self) -> None:
-        if self.poll_s > 0.005:
-            raise ValueError(f"poll_s is at most 0.005 s (STOP must act within 50 ms), given {self.poll_s}")
 
 
 @dataclass
@@ -87,6 +45,15 @@ class Recipe:
     world: Any | None
     record: RecordNode
     lane: LaneNode
+    guard: GuardNode
+    click: Any | None = None
+    """Click decoder beside the decoder."""
+    intention: Any | None = None
+    """How a learner's labels are estimated; None: as the assist intends."""
+    markers: list[MarkersNode] = field(default_factory=list)
+    """Marker streams to hear."""
+    calibration: Any | None = None
+    """How ``bmi calibrate`` goes about it."""
     names: dict[str, str] = field(default_factory=dict)
     """``use`` of each node, for the manifest."""
 
@@ -103,7 +70,7 @@ class Recipe:
 
 
 TOP = ("session", "task", "world", "sources", "stages", "decoder", "blocks", "assist", "gate", "device",
-       "record", "lane", "prior")  # fmt: skip
+       "record", "lane", "guard", "click", "intention", "markers", "calibration", "prior")  # fmt: skip
 
 
 def build(raw: Any, where: str = "recipe") -> Recipe:
@@ -165,6 +132,10 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         "world": b.node("worlds", raw["world"], "world") if raw.get("world") is not None else None,
         "record": b.part(RecordNode, raw.get("record"), "record"),
         "lane": b.part(LaneNode, raw.get("lane"), "lane"),
+        "guard": b.part(GuardNode, raw.get("guard"), "guard"),
+        "click": b.node("clicks", raw["click"], "click") if raw.get("click") is not None else None,
+        "intention": b.node("intentions", raw["intention"], "intention") if raw.get("intention") is not None else None,
+        "markers": _markers(b, raw.get("markers", [])),
     }
     if parts["world"] is not None and sources:
         _match_world(b, sources, parts["world"].spec)
@@ -174,6 +145,13 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         raise RecipeError(where, b.problems)
     return Recipe(where=where, raw=dict(raw), sources=sources, decoder=decoder, learner=learner,
                   blocks=typing.cast(list[Block], blocks), names=b.names, **parts)  # fmt: skip
+
+
+def _markers(b: Builder, raw: Any) -> list[MarkersNode]:
+    if not isinstance(raw, list):
+        b.add("markers", f"expected a list of marker streams, given {raw!r} (e.g. [{{name: stimuli}}])")
+        return []
+    return [m for i, node in enumerate(raw) if (m := b.part(MarkersNode, node, f"markers[{i}]")) is not None]
 
 
 def _tell_apart(b: Builder, sources: list[Any]) -> None:

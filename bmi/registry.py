@@ -9,7 +9,10 @@ from typing import Any
 
 from bmi.errors import PluginError
 
-KINDS = ("sources", "stages", "decoders", "learners", "tasks", "devices", "worlds", "formats", "commands")
+KINDS = (
+    "sources", "stages", "decoders", "clicks", "learners", "intentions", "tasks", "devices", "worlds", "formats",
+    "commands",
+)  # fmt: skip
 """Entry-point groups are these names behind ``bmi.``."""
 
 

@@ -136,7 +136,7 @@ class Replay:
             r.row[name] = -1 if name == "command_seq" else 0
         r.command[:] = 0.0
         if line.intent is not None and line.intended is not None:
-            r.spoke(line.intent, line.intended.mean)
+            r.spoke(line.intent, line.intended)
         if command is not None:
             r.sent(command, float(row["t_written"]))
         flags = command.flags if command is not None else 0

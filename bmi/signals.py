@@ -119,6 +119,9 @@ class Intent:
         Version of the decoder parameters that made it.
     abstains : bool
         True if the decoder has no opinion; the gate then commands neutral.
+    select : float
+        Probability that the user intends to select what the effector points at (a click), 0 to 1; 0 without a
+        click decoder.
     """
 
     mean: F64
@@ -127,6 +130,7 @@ class Intent:
     t_arrival: float
     params_version: int = 0
     abstains: bool = False
+    select: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -213,6 +217,8 @@ class Command:
         State of the gate when it was issued.
     flags : int
         GateFlag bits: which limits acted.
+    select : bool
+        True in the one command that carries a selection (a click).
     """
 
     values: F64
@@ -222,6 +228,7 @@ class Command:
     seq: int
     state: int
     flags: int
+    select: bool = False
 
     def age_s(self, now: float) -> float:
         """Age of the newest sample this command rests on, s: ``now - min(t, t_arrival)``."""

@@ -131,10 +131,7 @@ class _Run:
 
     def _adapt(self, adaptation: Adaptation) -> None:
         line, f = self.line, self._feature
-        f["step"], f["block"], f["learn"] = line.record.step, line.blocks.index, line.learnable()
-        f["t"] = line.record.row["now"]
-        line.label(f["intended"][0])
-        f["y"][0] = line.pipeline.decoder.y_
+        line.feature(f)
         for version, params in adaptation.take(f):
             line.pipeline.decoder.params_ = params
             line.pipeline.decoder.params_version = version

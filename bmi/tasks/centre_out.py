@@ -107,7 +107,7 @@ class CentreOut:
         self._path = self._path_entry = 0.0
         self._t_enter = math.nan
 
-    def step(self, now: float, position: F64) -> Goal:
+    def step(self, now: float, position: F64, selected: bool = False) -> Goal:
         """Advance to ``now`` with the effector at ``position`` (n_dims,), mm.
 
         *Realtime*: every step of the live lane, 2 µs; allocates only when a target appears or ends.

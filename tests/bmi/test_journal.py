@@ -21,10 +21,10 @@ def filled(n_streams=2, n_dims=2):
     r.position[:], r.velocity[:] = np.arange(d) + 20.0, np.arange(d) + 30.0
     r.begin(100.0, 3, 0.25, True, False, Goal(np.arange(d) + 40.0, 12.0, True, 7, 99.0))
     r.heard((chunk(5, 1000, 2), *[None] * (n_streams - 1)))
-    r.spoke(
-        Intent(np.arange(d) + 50.0, np.arange(d * d).reshape(d, d) + 60.0, 99.9, 99.95, 4, False), np.arange(d) + 70.0
-    )
-    r.sent(Command(np.arange(d) + 80.0, 99.9, 99.95, 100.0, 17, 2, 32), 100.001)
+    cov = np.arange(d * d).reshape(d, d) + 60.0
+    decoded = Intent(np.arange(d) + 50.0, cov, 99.9, 99.95, 4, False, 0.125)
+    r.spoke(decoded, Intent(np.arange(d) + 70.0, cov, 99.9, 99.95, select=0.375))
+    r.sent(Command(np.arange(d) + 80.0, 99.9, 99.95, 100.0, 17, 2, 32, True), 100.001)
     r.applied[:] = np.arange(d) + 90.0
     r.end(2, 32, 1000, 2000, 3000)
     return r
@@ -51,9 +51,9 @@ def test_each_value_arrives_in_the_field_of_its_name(n_streams, n_dims):
     scalars = {
         "step": 0, "block": 3, "trial": 7, "goal_active": 1, "params_version": 4, "has_intent": 1, "abstains": 0,
         "arm_word": 1, "stop_word": 0, "gate_state": 2, "gate_flags": 32, "command_seq": 17,
-        "decode_ns": 1000, "gate_ns": 2000, "write_ns": 3000,
+        "decode_ns": 1000, "gate_ns": 2000, "write_ns": 3000, "select": 1,
         "now": 100.0, "t": 99.9, "t_arrival": 99.95, "t_written": 100.001, "goal_onset": 99.0,
-        "assist": 0.25, "goal_radius": 12.0,
+        "assist": 0.25, "goal_radius": 12.0, "decoded_select": 0.125, "intended_select": 0.375,
     }  # fmt: skip
     vectors = {
         "position": d + 20.0, "velocity": d + 30.0, "goal": d + 40.0, "decoded": d + 50.0, "intended": d + 70.0,
@@ -112,6 +112,6 @@ def test_goal_and_its_age():
 
 def test_samples_features_and_events_have_a_fixed_size_too():
     assert sample_dtype(96).itemsize == 8 + 8 + 8 + 96 * 4
-    assert feature_dtype(96, 2).itemsize == 4 * 8 + 2 * 8 + 96 * 8
+    assert feature_dtype(96, 2).itemsize == 6 * 8 + 4 * 2 * 8 + 96 * 8
     assert EVENT_DTYPE.itemsize == 1024
     assert step_dtype(1, 2).itemsize == filled(1, 2).row.nbytes
