@@ -13,10 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -25,15 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from bmi import errors
 from bmi.clock import LSLClock
-from bmi.control import CONTROL_FILE, Control, LaneState, ProcessState, Word
-from bmi.errors import BMIError, RecordingError, StreamLost
-from bmi.lsl.config import private_lsl_config
+from bmi.control import LaneState, ProcessState, Word
+from bmi.errors import RecordingError, StreamLost
 from bmi.params import save, unflatten
-from bmi.provenance import provenance
+from bmi.processes import Processes
 from bmi.recipe import Recipe, load
-from bmi.recorder import META_FILE
 from bmi.ring import Reader, Ring
 from bmi.signals import AnyArray, Command, Event
 from bmi.summary import Score
@@ -44,8 +37,6 @@ GONE_S = 5.0
 """A session whose simulated participant is gone ends after this, s."""
 MOST_RESTARTS = 5
 """A recorder that fails by itself more often than this in a minute is not started again."""
-READY_S = 120.0
-"""Longest wait for the lane to be ready: a cold kernel cache compiles for some tens of seconds."""
 
 
 class Session:
@@ -76,7 +67,7 @@ class Session:
         self.picture: Telemetry | None = None
         self.summary: dict[str, Any] = {}
         self.restarts: dict[str, int] = {}
-        self._procs: dict[str, asyncio.subprocess.Process] = {}
+        self._procs: Processes
         self._notes: list[Event] = []
         self._gone: dict[str, float] = {}
         self._restarts: list[float] = []
@@ -119,28 +110,22 @@ class Session:
     # --- life ---------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Session:
-        shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file: rings must not wait for a disk
-        self.runtime = Path(tempfile.mkdtemp(prefix="bmi-", dir=shm if shm.is_dir() else None))
+        self._procs = Processes(self.recipe, self.out)
+        self.runtime, self.control = self._procs.runtime, self._procs.control
+        spawn, until = self._procs.spawn, self._procs.until
         try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            (self.runtime / "recipe.json").write_text(self.recipe.to_json(), encoding="utf-8")
-            (self.runtime / "out.txt").write_text(str(self.out.resolve()), encoding="utf-8")
-            (self.runtime / META_FILE).write_text(json.dumps(provenance(self.recipe)), encoding="utf-8")
-            self.control = Control.create(self.runtime / CONTROL_FILE)
-            self.control.set(Word.SERVICE_PID, os.getpid())
-            self._env = private_lsl_config(self.runtime) if self.recipe.world is not None else {}
             if self.recipe.world is not None:
                 self.progress("starting the simulated participant")
-                await self._spawn("world")
+                await spawn("world")
             self.progress("starting the live lane (the first start compiles its kernels)")
-            await self._spawn("lane")
-            await self._until(Word.LANE_STATE, LaneState.READY, "lane")
+            await spawn("lane")
+            await until(Word.LANE_STATE, LaneState.READY, "lane")
             self.progress("starting recorder and learner")
-            await self._spawn("record")
+            await spawn("record")
             if self.recipe.learner is not None:
-                await self._spawn("learn")
-                await self._until(Word.LEARNER_STATE, ProcessState.RUNNING, "learn")
-            await self._until(Word.RECORDER_STATE, ProcessState.RUNNING, "record")
+                await spawn("learn")
+                await until(Word.LEARNER_STATE, ProcessState.RUNNING, "learn")
+            await until(Word.RECORDER_STATE, ProcessState.RUNNING, "record")
             self._steps = Ring.open(self.runtime / "steps.ring").reader("oldest")
             self._events = Ring.open(self.runtime / "events.ring").reader("oldest")
             self._reader = TelemetryReader(
@@ -159,53 +144,10 @@ class Session:
     ) -> None:
         await self._close()
 
-    async def _spawn(self, role: str) -> None:
-        env = {**os.environ, **self._env, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self._procs[role] = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bmi.process", role, str(self.runtime), env=env, start_new_session=True
-        )
-
-    async def _until(self, word: Word, state: int, role: str) -> None:
-        """Wait until a process has come at least as far as ``state``; pass on its error if it fails."""
-        t_end = time.monotonic() + READY_S
-        while self.control.get(word) < state or self.control.get(word) == LaneState.FAULT:
-            self._raise_if_failed(role)
-            if time.monotonic() > t_end:
-                raise BMIError(f"the {role} process is not ready after {READY_S:g} s; see {self.runtime}/{role}.log")
-            await asyncio.sleep(0.02)
-
-    def _raise_if_failed(self, role: str) -> None:
-        path = self.runtime / f"{role}.err"
-        process = self._procs[role]
-        if path.exists() and (text := path.read_text(encoding="utf-8")):
-            told = json.loads(text)
-            cls = getattr(errors, told["type"], BMIError)
-            error = cls(told["message"]) if cls.__init__ is Exception.__init__ else BMIError(told["message"])
-            error.exit_code = told["exit_code"]
-            raise error
-        if process.returncode is not None:
-            fault = BMIError(f"the {role} process ended with {process.returncode} and left no word")
-            fault.exit_code = 3
-            raise fault
-
     async def _close(self) -> None:
         """Stop everything, the lane first; wait for the recorder to finish its file."""
-        control = getattr(self, "control", None)
-        if control is not None:
-            if "lane" in self._procs and self._procs["lane"].returncode not in (None, 0):
-                control.set(Word.LANE_STATE, LaneState.FAULT)  # a killed lane cannot say so: nobody waits for it
-            control.set(Word.QUIT, 1)
-        for role in ("lane", "world", "learn", "record"):
-            process = self._procs.get(role)
-            if process is None or process.returncode is not None:
-                continue
-            try:
-                await asyncio.wait_for(process.wait(), 30.0 if role == "record" else 5.0)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await self._procs.close()
         self._over.set()
-        shutil.rmtree(self.runtime, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.out.rmdir()  # nothing was recorded: leave no empty folder behind
 
@@ -237,7 +179,7 @@ class Session:
             self.arm()
         last = False
         while not last:
-            last = self.control.get(Word.LANE_STATE) >= LaneState.DONE or self._procs["lane"].returncode is not None
+            last = self.control.get(Word.LANE_STATE) >= LaneState.DONE or self._procs.exit_code("lane") is not None
             self._watch_lane()
             self.telemetry = self._take()
             if self.telemetry.goal_active:
@@ -249,7 +191,7 @@ class Session:
                 await asyncio.sleep(POLL_S)
         counters = self.counters()
         self.control.set(Word.QUIT, 1)
-        await self._procs["record"].wait()
+        await self._procs.wait("record")
         counters |= {k: v for k, v in self.counters().items() if k.startswith("recorder_")}  # its last words
         self._over.set()
         self.summary = self._score.summary(counters, self.telemetry, self.out)
@@ -274,9 +216,9 @@ class Session:
             self.summary["params"] = str(self.out / "params.safetensors")
 
     def _watch_lane(self) -> None:
-        state, ended = self.control.get(Word.LANE_STATE), self._procs["lane"].returncode is not None
+        state, ended = self.control.get(Word.LANE_STATE), self._procs.exit_code("lane") is not None
         if state == LaneState.FAULT or (ended and state != LaneState.DONE):
-            self._raise_if_failed("lane")
+            self._procs.raise_if_failed("lane")
 
     async def _watch_others(self) -> None:
         """Start a recorder that died again; say once that another process is gone; end without a participant."""
@@ -284,28 +226,28 @@ class Session:
             return
         now = LSLClock().now()
         for role in ("world", "learn"):
-            process = self._procs.get(role)
-            if process is not None and process.returncode is not None and role not in self._gone:
+            code = self._procs.exit_code(role)
+            if code is not None and role not in self._gone:
                 self._gone[role] = now
-                self._notes.append(Event(now, f"{role}.gone", {"exit": process.returncode}))
+                self._notes.append(Event(now, f"{role}.gone", {"exit": code}))
         if now - self._gone.get("world", now) > GONE_S:
             raise StreamLost(
-                f"the simulated participant's process ended ({self._procs['world'].returncode}); the device is at "
+                f"the simulated participant's process ended ({self._procs.exit_code('world')}); the device is at "
                 f"rest since. What was recorded is in {self.out}; start the session again."
             )
-        process = self._procs["record"]
-        if process.returncode is None or "record" in self._gone:
+        code = self._procs.exit_code("record")
+        if code is None or "record" in self._gone:
             return
         self._restarts = [t for t in self._restarts if now - t < 60.0]
         if len(self._restarts) >= MOST_RESTARTS:
             self._gone["record"] = now
-            self._notes.append(Event(now, "recorder.gave_up", {"exit": process.returncode}))
+            self._notes.append(Event(now, "recorder.gave_up", {"exit": code}))
             return
-        if process.returncode > 0:  # its own fault, a full disk say; whoever was killed only gets up again
+        if code > 0:  # its own fault, a full disk say; whoever was killed only gets up again
             self._restarts.append(now)
         self.restarts["record"] = self.restarts.get("record", 0) + 1
-        self._notes.append(Event(now, "recorder.restarted", {"exit": process.returncode}))
-        await self._spawn("record")
+        self._notes.append(Event(now, "recorder.restarted", {"exit": code}))
+        await self._procs.spawn("record")
 
     def _take(self) -> Telemetry:
         """Read what is new in the rings."""
