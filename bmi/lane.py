@@ -14,12 +14,13 @@ import numpy as np
 
 from bmi.contracts import Clock, Source
 from bmi.control import Control, LaneState, Word
-from bmi.journal import EVENT_DTYPE, feature_dtype, sample_dtype
+from bmi.journal import EVENT_DTYPE, feature_dtype
 from bmi.line import Line
 from bmi.params import flatten, unflatten
 from bmi.pipeline import pack_into
 from bmi.ring import Ring
-from bmi.signals import AnyArray, Bundle, Chunk, Event
+from bmi.samples import SampleRing
+from bmi.signals import AnyArray, Bundle, Event
 from bmi.slots import Slots
 
 SNAPSHOT_S = 1.0
@@ -43,23 +44,9 @@ class Journal:
 
     def __init__(self, folder: Path, line: Line, *, ring_s: float, learns: bool) -> None:
         self._line = line
-        self.samples: list[Ring] = []
-        self._rows = []
+        self.samples = [SampleRing(folder, spec, ring_s) for spec in line.specs]
         rate = max(s.rate_hz / s.max_samples for s in line.specs) or 1000.0
         steps = int(ring_s * (rate + 250.0)) + 64
-        for spec in line.specs:
-            dtype = sample_dtype(spec.n_channels)
-            capacity = int(ring_s * (spec.rate_hz or 1000.0)) + 4 * spec.max_samples
-            meta = {
-                "stream": spec.name,
-                "unit": spec.unit,
-                "rate_hz": spec.rate_hz,
-                "labels": list(spec.labels),
-                "max_samples": spec.max_samples,
-            }
-            path = folder / f"samples-{spec.name}.ring"
-            self.samples.append(Ring.create(path, dtype, capacity, topic=f"/samples/{spec.name}", **meta))
-            self._rows.append(np.zeros(spec.max_samples, dtype))
         self.steps = Ring.create(folder / "steps.ring", line.record.row.dtype, steps, topic="/steps")
         self.events = Ring.create(folder / "events.ring", EVENT_DTYPE, 1024, topic="/events")
         self._event = np.zeros(1, EVENT_DTYPE)
@@ -100,7 +87,7 @@ class Journal:
         """After a step: its samples, its record, its features and its events."""
         for k, chunk in enumerate(bundle):
             if chunk is not None:
-                self.sample(k, chunk)
+                self.samples[k].write(chunk)
         line = self._line
         self.steps.write(line.record.row)
         if self.features is not None and line.intent is not None:
@@ -110,16 +97,6 @@ class Journal:
             for event in line.events:
                 self.event(event)
             line.events.clear()
-
-    def sample(self, k: int, chunk: Chunk) -> None:
-        """Write the samples of one chunk of stream ``k`` down."""
-        n = len(chunk)
-        rows = self._rows[k][:n]
-        rows["t"] = chunk.t
-        rows["arrival"] = chunk.t_arrival
-        rows["seq"] = np.arange(chunk.seq, chunk.seq + n)
-        rows["data"] = chunk.data
-        self.samples[k].write(rows)
 
     def idle_step(self) -> AnyArray:
         """Return a record, (1,), of a step in which nothing was commanded."""

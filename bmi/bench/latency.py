@@ -199,7 +199,7 @@ def _floor_block(link: socket.socket, name: str, clock: LSLClock, journal: Journ
                 k += 1
                 if journal is not None and idle is not None:
                     n = len(inlet.data)
-                    journal.sample(0, Chunk(inlet.data, np.full(n, stamp), stamp, k * n))
+                    journal.samples[0].write(Chunk(inlet.data, np.full(n, stamp), stamp, k * n))
                     journal.steps.write(idle)
     return k
 
