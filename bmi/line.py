@@ -163,6 +163,7 @@ class Line:
         goal, r = self.task.goal, self.record
         effector = self.device.read(now)
         assist, active = self.blocks.assist, goal.active
+        goal.assist = assist
         command = self.decide(
             bundle, now, goal.position if active else None, assist, effector.position, effector.velocity, arm, stop
         )

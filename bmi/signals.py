@@ -149,6 +149,8 @@ class Goal:
         Number of the trial, from 0; -1 before the first.
     t_onset : float
         When this goal appeared, s.
+    assist : float
+        Share of the command that is not the user's now, 0 to 1: the user knows whether to steer or to watch.
     """
 
     position: F64
@@ -156,6 +158,7 @@ class Goal:
     active: bool = False
     trial: int = -1
     t_onset: float = 0.0
+    assist: float = 0.0
 
 
 class GateState(IntEnum):

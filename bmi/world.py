@@ -46,6 +46,7 @@ class Eyes:
         self.goal.active = bool(row["goal_active"])
         self.goal.trial = int(row["trial"])
         self.goal.t_onset = float(row["goal_onset"])
+        self.goal.assist = float(row["assist"])
         world.see(float(row["now"]), self.effector, self.goal)
 
 
