@@ -1,4 +1,4 @@
-"""The processes of a session: ``python -m bmi.process lane|learn|record|world RUNTIME``.
+"""The processes of a session: ``python -m bmi.process lane|learn|record|tap|world RUNTIME``.
 
 Everything a process needs stands in the runtime folder, so that each can be started, watched and killed alone.
 """
@@ -130,6 +130,26 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
             source.close()
 
 
+def _tap(runtime: Path, recipe: Recipe, control: Control) -> None:
+    from bmi.tap import Tap
+
+    control.set(Word.LANE_PID, os.getpid())
+    (runtime / "lane.txt").write_text(real_time(recipe.lane.cpu, recipe.lane.fifo))
+    try:
+        for source in recipe.sources:
+            source.open()
+        kept = {"ring_s": recipe.record.ring_s, "poll_s": recipe.lane.poll_s}
+        tap = Tap(runtime, recipe.sources, LSLClock(), control, **kept)
+        drain(recipe)
+        gc.collect()
+        gc.freeze()
+        control.set(Word.LANE_STATE, LaneState.READY)
+        tap.run()
+    finally:
+        for source in recipe.sources:
+            source.close()
+
+
 def drain(recipe: Recipe) -> None:
     """Forget what queued up while kernels were compiled: the first step starts with fresh samples."""
     for source in recipe.sources:
@@ -180,7 +200,8 @@ def _world(runtime: Path, recipe: Recipe, control: Control) -> None:
     gc.freeze()
     rng = rng_for(recipe.session.seed, "world")
     assert recipe.world is not None  # noqa: S101 - the session starts this process for a world only
-    run(recipe.world, rng, runtime, len(recipe.device.spec.dims), LSLClock(), control)
+    n_dims = getattr(recipe.world, "n_dims", 2) if recipe.device is None else len(recipe.device.spec.dims)
+    run(recipe.world, rng, runtime, n_dims, LSLClock(), control)
 
 
 def main(argv: list[str]) -> int:
@@ -198,15 +219,18 @@ def main(argv: list[str]) -> int:
         die_with_session(control)
     word, fault, done = {
         "lane": (Word.LANE_STATE, LaneState.FAULT, LaneState.DONE),
+        "tap": (Word.LANE_STATE, LaneState.FAULT, LaneState.DONE),
         "learn": (Word.LEARNER_STATE, ProcessState.FAULT, ProcessState.DONE),
         "record": (Word.RECORDER_STATE, ProcessState.FAULT, ProcessState.DONE),
         "world": (Word.WORLD_STATE, ProcessState.FAULT, ProcessState.DONE),
     }[role]
     try:
-        recipe = recipes.build(recipes.read(runtime / "recipe.json"), where=str(runtime / "recipe.json"))
-        if role != "lane":
+        raw = recipes.read(runtime / "recipe.json")
+        recipe = recipes.build(raw, str(runtime / "recipe.json"), signals=recipes.is_signals(raw))
+        if role not in ("lane", "tap"):
             keep_off(recipe.lane.cpu)
-        {"lane": _lane, "learn": _learn, "record": _record, "world": _world}[role](runtime, recipe, control)
+        roles = {"lane": _lane, "learn": _learn, "record": _record, "tap": _tap, "world": _world}
+        roles[role](runtime, recipe, control)
     except Exception as e:  # the one place: whatever happened, the device is already stopped
         log.exception("%s failed", role)
         code = e.exit_code if isinstance(e, BMIError) else 3

@@ -73,7 +73,23 @@ TOP = ("session", "task", "world", "sources", "stages", "decoder", "blocks", "as
        "record", "lane", "guard", "click", "intention", "markers", "calibration", "prior")  # fmt: skip
 
 
-def build(raw: Any, where: str = "recipe") -> Recipe:
+SIGNALS = ("session", "world", "sources", "record", "lane", "markers")
+"""What a recording of signals alone needs of a recipe."""
+
+
+def signals_of(raw: Any) -> Any:
+    """Return the part of a recipe that says what to record; unknown keys stay, to be refused."""
+    if not isinstance(raw, Mapping):
+        return raw
+    return {k: v for k, v in raw.items() if k in SIGNALS or k not in TOP}
+
+
+def is_signals(raw: Any) -> bool:
+    """Return whether a recipe neither decodes nor moves anything."""
+    return isinstance(raw, Mapping) and not {"decoder", "device"} & raw.keys()
+
+
+def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
     """Check and construct a recipe.
 
     Parameters
@@ -82,6 +98,8 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         As read from YAML.
     where : str
         Name to put before messages.
+    signals : bool
+        Whether it may go without decoder and device: signals alone are recorded.
 
     Raises
     ------
@@ -95,7 +113,7 @@ def build(raw: Any, where: str = "recipe") -> Recipe:
         if key not in TOP:
             near = registry.nearest(str(key), list(TOP))
             b.add(str(key), f"unknown key {key!r}{near} (known: {', '.join(TOP)})")
-    for key in ("session", "sources", "decoder", "device"):
+    for key in ("session", "sources", *(() if signals else ("decoder", "device"))):
         if key not in raw:
             b.add(key, f"'{key}' is required")
     sources = b.many("sources", raw["sources"], "sources") if "sources" in raw else []

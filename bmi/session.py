@@ -98,14 +98,7 @@ class Session:
             With every problem of the recipe at once; nothing was started.
         """
         checked = recipe if isinstance(recipe, Recipe) else load(recipe, overrides)
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder = Path(out) if out else Path(checked.record.dir) / f"{checked.session.name}-{stamp}"
-        n = 1
-        base = folder
-        while folder.exists() and any(folder.iterdir()):
-            n += 1
-            folder = base.with_name(f"{base.name}-{n}")
-        return cls(checked, folder)
+        return cls(checked, folder_for(checked, out))
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -304,6 +297,18 @@ class Session:
                     np.array(row["command"]), float(row["t"]), float(row["t_arrival"]), float(row["now"]),
                     int(row["command_seq"]), int(row["gate_state"]), int(row["gate_flags"]),
                 )  # fmt: skip
+
+
+def folder_for(recipe: Recipe, out: str | Path | None) -> Path:
+    """Return a folder for a new recording: ``out``, or ``<record.dir>/<name>-<time>``; numbered if it is taken."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder = Path(out) if out else Path(recipe.record.dir) / f"{recipe.session.name}-{stamp}"
+    n = 1
+    base = folder
+    while folder.exists() and any(folder.iterdir()):
+        n += 1
+        folder = base.with_name(f"{base.name}-{n}")
+    return folder
 
 
 def _silent(text: str) -> None:
