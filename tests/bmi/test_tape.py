@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from bmi.tape import Tape
 SIGNALS = {
     "session": {"name": "signals", "seed": 3},
     "world": {"use": "population", "n_neurons": 12, "rate_hz": 1000, "chunk_s": 0.005},
+    "record": {"ring_s": 4.0},
     "sources": [{"use": "lsl", "name": "m1", "type": "spikes", "unit": "count"}],
 }
 
@@ -72,8 +74,9 @@ def test_the_command_ends_in_order_on_ctrl_c(tmp_path):
     path.write_text(json.dumps(SIGNALS))
     command = [Path(sys.executable).parent / "bmi", "record", str(path), "--out", str(tmp_path / "out"), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while not list(tmp_path.glob("out/*.mcap")):
+        while sum(p.stat().st_size for p in tmp_path.glob("out/*.mcap")) < 80_000:  # about a second is on disk
             assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=20)
     assert process.returncode == 0, stderr
