@@ -1,16 +1,17 @@
 """A population of motor-cortical neurons, tuned to where the user intends to move.
 
 Each neuron fires as an inhomogeneous Poisson process. Its rate follows the intended velocity v some tens of
-milliseconds late, with a preferred direction d and a term for speed alone [1]_, [2]_, and rides on a slow
-fluctuation z that neurons share [3]_::
+milliseconds late, with a preferred direction d and a term for speed alone [1]_, [2]_, changes while a click c is
+intended (a grasp) [4]_, and rides on a slow fluctuation z that neurons share [3]_::
 
-    rate_i(t) = max(0, b_i + m_i d_i·v(t - lag_i) / v_ref + s_i |v(t - lag_i)| / v_ref + l_i·z(t))
+    rate_i(t) = max(0, b_i + m_i d_i·v(t - lag_i) / v_ref + s_i |v(t - lag_i)| / v_ref + g_i c(t - lag_i) + l_i·z(t))
 
 Refractoriness is left out: at 10–60 Hz it changes the counts of a 20 ms bin by less than their Poisson noise.
 
 .. [1] Georgopoulos et al. (1982) J Neurosci 2:1527. Cosine tuning.
 .. [2] Moran & Schwartz (1999) J Neurophysiol 82:2676. Direction and speed.
 .. [3] Kohn & Smith (2005) J Neurosci 25:3661; Smith & Kohn (2008) J Neurosci 28:12591. Shared variability.
+.. [4] Kim et al. (2011) IEEE TNSRE 19:193. A grasp intended during neural cursor control, decoded as a click.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Population:
     """Standard deviation of its logarithm."""
     speed_hz: Annotated[float, Ge(0)] = 2.0
     """Standard deviation over neurons of the modulation by speed alone, Hz at the reference speed."""
+    click_hz: Annotated[float, Ge(0)] = 8.0
+    """Standard deviation over neurons of the modulation by an intended click, Hz."""
     reference_mm_s: Annotated[float, Gt(0)] = 200.0
     """Intended speed at which a neuron is modulated by its full depth, mm/s."""
     lag_min_s: Annotated[float, Ge(0)] = 0.0
@@ -123,23 +126,27 @@ class Population:
         )  # most neurons rise together: noise correlations are positive
         loadings /= np.linalg.norm(loadings, axis=1, keepdims=True)
         self.loadings_hz_: F64 = self.shared * self.baselines_hz_[:, None] * loadings
+        self.clicks_hz_: F64 = self.click_hz * rng.standard_normal(n)
 
     @property
     def n_samples(self) -> int:
         """Samples in a block of 10 ms."""
         return len(self._uniform)
 
-    def step(self, velocity: F64, counts: F32) -> None:
+    def step(self, velocity: F64, counts: F32, click: float = 0.0) -> None:
         """Write the next 10 ms of spike counts into ``counts`` (n_samples, n_neurons), given the intention.
 
-        ``velocity`` (n_dims,), mm/s, holds for the whole block. Every block takes the same number of random
-        numbers in the same order, so nothing depends on how the samples are cut into chunks later.
+        ``velocity`` (n_dims,), mm/s, and ``click``, 0 to 1, hold for the whole block. Every block takes the same
+        number of random numbers in the same order, so nothing depends on how the samples are cut into chunks later.
         """
         self._noise.standard_normal(out=self._normal)
         self._noise.random(out=self._uniform)
         self._fluctuation *= self._decay
         self._fluctuation += math.sqrt(1.0 - self._decay**2) * self._normal
-        tuned_rates(self._coefficients, velocity, self._history[self._block % len(self._history)])
+        rates = self._history[self._block % len(self._history)]
+        tuned_rates(self._coefficients, velocity, rates)
+        if click:
+            rates += click * self.clicks_hz_
         shared = self.loadings_hz_ @ self._fluctuation
         poisson_block(self._block, self._dt_s, self._history, self._lags, shared, self._uniform, counts)
         self._block += 1

@@ -6,12 +6,19 @@ Sight is old by the visual delay; the user makes up for it by remembering what w
 efference copy) [2]_, [3]_. Noise grows with the intended speed [4]_.
 
 Everything happens on a grid of 10 ms, and what is seen is stamped: its ``t`` decides when it takes effect,
-not the moment of the call.
+not the moment of the call. A goal that gives way to another at once, without a pause, is pursued until the new one
+has been perceived; the error of aim is drawn anew with it.
+
+Who watches while the cursor is assisted need not steer: with ``imagery`` the user then imagines the movement seen,
+later and weaker than an intention of their own. A decoder calibrated on such data alone meets another modulation
+when the user takes over [5]_, [6]_.
 
 .. [1] Flash & Hogan (1985) J Neurosci 5:1688. Minimum-jerk reaches.
 .. [2] Miall & Wolpert (1996) Neural Networks 9:1265. Forward models.
 .. [3] Golub, Yu & Chase (2015) eLife 4:e10015. Internal models of a brain-machine interface.
 .. [4] Harris & Wolpert (1998) Nature 394:780. Signal-dependent noise.
+.. [5] Tkach, Reimer & Hatsopoulos (2007) J Neurosci 27:13241. Motor cortex while watching a familiar task.
+.. [6] Jarosiewicz et al. (2013) J Neural Eng 10:046012. Open-loop against closed-loop calibration.
 """
 
 from __future__ import annotations
@@ -25,6 +32,7 @@ from annotated_types import Ge, Gt, Le
 
 from bmi.signals import F64, EffectorState, Goal
 from sim import GRID_S
+from sim.clicking import Clicking
 
 
 class _Delay:
@@ -82,12 +90,25 @@ class User:
     """Correlation time of that noise, s."""
     aim_noise_rad: Annotated[float, Ge(0)] = 0.05
     """Standard deviation of the error of aim, drawn anew for every goal, rad."""
+    imagery: Annotated[float, Ge(0), Le(1)] = 0.0
+    """While the cursor is fully assisted, share of the imagined seen movement in the intention; in proportion to the
+    assist before. 0 steers as if in control."""
+    imagery_gain: Annotated[float, Ge(0)] = 0.7
+    """Imagined speed per speed seen."""
+    clicks: bool = False
+    """Whether the user clicks on what is reached; the intended velocity rests meanwhile."""
+    click_after_s: Annotated[float, Gt(0)] = 0.10
+    """The cursor is seen inside the goal for so long before a click, s."""
+    click_s: Annotated[float, Gt(0)] = 0.20
+    """How long a click is intended, s."""
+    click_patience_s: Annotated[float, Ge(0)] = 0.60
+    """How long its effect is waited for before another try, s."""
 
     def bind(self, rng: np.random.Generator, *, n_dims: int, t0: float) -> None:
         """Sit the user down at time ``t0``, s, at rest, with nothing asked."""
         self._rng = rng
         self._step = 0
-        self._cursor = _Delay(self.feedback_delay_s, t0, n_dims)
+        self._cursor = _Delay(self.feedback_delay_s, t0, 2 * n_dims + 1)
         self._goal = _Delay(self.reaction_s, t0, n_dims + 3)
         self._trial = -1.0
         self._efference: F64 = np.zeros((max(1, round(self.feedback_delay_s / GRID_S)), n_dims))
@@ -99,6 +120,10 @@ class User:
         self._decay = math.exp(-GRID_S / self.noise_s)
         self.intended: F64 = np.zeros(n_dims)
         """Intended velocity (n_dims,), mm/s, since the last step; updated in place."""
+        steps = [round(s / GRID_S) for s in (self.click_after_s, self.click_s, self.click_patience_s)]
+        self._clicking = Clicking(*steps) if self.clicks else None
+        self.intended_click = 0.0
+        """1 while a click is intended, else 0, since the last step."""
 
     def see(self, t: float, effector: EffectorState, goal: Goal) -> None:
         """Show the cursor and the goal as they are at ``t``, s; the values are copied.
@@ -108,7 +133,10 @@ class User:
         """
         row = self._cursor.put(self._step, t)
         if row is not None:
-            row[:] = effector.position
+            n = len(effector.position)
+            row[:n] = effector.position
+            row[n:-1] = effector.velocity
+            row[-1] = goal.assist
         row = self._goal.put(self._step, t)
         if row is not None:
             row[:-3] = goal.position
@@ -117,13 +145,22 @@ class User:
     def step(self) -> F64:
         """Return the velocity intended for the next 10 ms, (n_dims,), mm/s; borrowed."""
         self._rng.standard_normal(out=self._normal)
-        seen, goal = self._cursor.take(self._step), self._goal.take(self._step)
+        cursor, goal = self._cursor.take(self._step), self._goal.take(self._step)
+        n = len(self.intended)
+        seen = cursor[:n]
         radius, active, trial = goal[-3:].tolist()
         if trial != self._trial:
             self._trial = trial
             self._misaim = self.aim_noise_rad * self._normal[1]
         believed = seen + (self.forward_model * GRID_S) * np.add.reduce(self._efference)
         wanted = self._toward(goal[:-3] - believed, radius) if active else 0.0
+        if self._clicking is not None:
+            inside = active and math.dist(seen.tolist(), goal[:-3].tolist()) <= radius
+            self.intended_click = float(self._clicking.step(inside, trial))
+            wanted = 0.0 if self.intended_click else wanted
+        watching = self.imagery * cursor[-1]
+        if watching:
+            wanted = (1.0 - watching) * wanted + (watching * self.imagery_gain) * cursor[n:-1]
         self._plan += self._follow * (wanted - self._plan)
         self._tremor *= self._decay
         self._tremor += math.sqrt(1.0 - self._decay**2) * self._normal[0]

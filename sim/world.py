@@ -88,6 +88,11 @@ class PopulationWorld:
         """Velocity the user intends now, (n_dims,), mm/s: what a decoder would ideally say; borrowed."""
         return self.user.intended
 
+    @property
+    def intended_click(self) -> float:
+        """1 while the user intends a click, else 0."""
+        return self.user.intended_click
+
     def see(self, t: float, effector: EffectorState, goal: Goal) -> None:
         """Show the user the effector and the goal as they are at ``t``, s."""
         self.user.see(t, effector, goal)
@@ -98,7 +103,8 @@ class PopulationWorld:
         done = 0
         while done < n_samples:
             if self._used == len(self._block):
-                self.population.step(self.user.step(), self._block)
+                intended = self.user.step()
+                self.population.step(intended, self._block, self.user.intended_click)
                 self._used = 0
             n = min(n_samples - done, len(self._block) - self._used)
             out[done : done + n] = self._block[self._used : self._used + n]

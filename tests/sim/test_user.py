@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from user_rig import STEADY, T0, goal_at, seated
 
 from bmi.signals import EffectorState, Goal
 from sim import GRID_S
 from sim.user import User
-
-T0 = 1234.5
-STEADY = {"noise": 0.0, "aim_noise_rad": 0.0}
-
-
-def seated(user: User, *, seed=1, n_dims=2) -> User:
-    user.bind(np.random.default_rng(seed), n_dims=n_dims, t0=T0)
-    return user
-
-
-def goal_at(*position, trial=0, radius=12.0, active=True) -> Goal:
-    return Goal(np.array(position, float), radius, active, trial, T0)
 
 
 def reach(user: User, goal: Goal, seconds: float, gain=1.0, n_dims=2) -> tuple[np.ndarray, np.ndarray]:
