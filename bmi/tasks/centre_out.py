@@ -13,10 +13,10 @@ from annotated_types import Ge, Gt
 from bmi.contracts import TrialResult
 from bmi.errors import ContractError
 from bmi.signals import F64, Event, Goal
+from bmi.tasks.trial import ROUNDING_S, Reach
 
 PAUSE, REACH = 0, 1
 CENTRE = -1
-_ROUNDING_S = 1e-6  # so that 15 steps of 20 ms are 0.3 s
 
 
 @dataclass(kw_only=True, eq=False)
@@ -69,11 +69,10 @@ class CentreOut:
     @property
     def goal(self) -> Goal:
         """What is asked right now; one object, updated in place."""
-        return self._goal
+        return self._reach.goal
 
     def bind(self, n_dims: int, rng: np.random.Generator) -> None:
         """Place the targets in ``n_dims`` dimensions; one draw from ``rng`` fixes their order."""
-        self._n = n_dims
         self._seed = int(rng.integers(1 << 63))
         self._places = np.zeros((self.targets + 1, n_dims))  # the last row is the centre
         turns = np.arange(self.targets) / (self.targets if n_dims > 1 else 2)
@@ -82,19 +81,12 @@ class CentreOut:
         if n_dims > 1:
             self._places[:-1, 1] = self.distance_mm * np.sin(angle)
         self._places[np.abs(self._places) < 1e-9] = 0.0
-        self._goal = Goal(np.zeros(n_dims), float(self.radius_mm))
-        self._events: list[Event] = []
-        self._results: list[TrialResult] = []
+        self._reach = Reach(n_dims, self.radius_mm)
         self.reset()
 
     def reset(self) -> None:
         """Begin again from the first target, in the same order."""
-        self._goal.active = False
-        self._goal.trial = -1
-        self._goal.t_onset = 0.0
-        self._goal.position[:] = 0.0
-        self._events.clear()
-        self._results.clear()
+        self._reach.reset()
         self._trial = -1  # newest scored trial
         self._target = CENTRE if self.return_to_centre else 0
         self._order: list[int] = []
@@ -102,91 +94,51 @@ class CentreOut:
         self._was_centre = not self.return_to_centre
         self._phase = PAUSE
         self._t_phase = -math.inf  # the first target appears with the first step
-        self._at = [0.0] * self._n
-        self._start = [0.0] * self._n
-        self._path = self._path_entry = 0.0
-        self._t_enter = math.nan
 
     def step(self, now: float, position: F64, selected: bool = False) -> Goal:
         """Advance to ``now`` with the effector at ``position`` (n_dims,), mm.
 
         *Realtime*: every step of the live lane, 2 µs; allocates only when a target appears or ends.
         """
-        goal = self._goal
+        reach = self._reach
         if self._phase == PAUSE:
-            if now - self._t_phase >= self.inter_trial_s - _ROUNDING_S:
+            if now - self._t_phase >= self.inter_trial_s - ROUNDING_S:
                 self._begin(now, position)
-            return goal
-        self._walk(position)
-        inside = math.dist(self._at, goal.position) <= goal.radius
-        if inside and math.isnan(self._t_enter):
-            self._t_enter, self._path_entry = now, self._path
-            self._say(now, "target.enter")
-        elif not inside and not math.isnan(self._t_enter):
-            self._t_enter = math.nan
-            self._say(now, "target.leave")
-        if inside and now - self._t_enter >= self.hold_s - _ROUNDING_S:
-            self._end(now, True)
-        elif not inside and now - goal.t_onset >= self.timeout_s - _ROUNDING_S:
-            self._end(now, False)
-        return goal
+            return reach.goal
+        inside = reach.follow(now, position)
+        if inside and reach.held(now, self.hold_s):
+            self._end(now, reach.acquired())
+        elif not inside and reach.late(now, self.timeout_s):
+            self._end(now, reach.missed(now))
+        return reach.goal
 
     def events(self) -> Sequence[Event]:
         """Return what happened since the last call, and forget it."""
-        if not self._events:
-            return ()
-        out = tuple(self._events)
-        self._events.clear()
-        return out
+        return self._reach.said()
 
     def results(self) -> Sequence[TrialResult]:
         """Return every scored trial ended since ``reset``."""
-        return self._results
-
-    def _walk(self, position: F64) -> None:
-        square = 0.0
-        for i, was in enumerate(self._at):
-            here = float(position[i])
-            square += (here - was) * (here - was)
-            self._at[i] = here
-        self._path += math.sqrt(square)
+        return self._reach.results
 
     def _begin(self, now: float, position: F64) -> None:
-        goal = self._goal
+        reach = self._reach
         to_centre = self.return_to_centre and not self._was_centre
         self._was_centre = to_centre
         self._target = CENTRE if to_centre else self._draw()
         if self._scored():
             self._trial += 1
-            goal.trial = self._trial
-        goal.position[:] = self._places[self._target]
-        goal.active, goal.t_onset = True, now
-        self._at = [float(p) for p in position]
-        self._start = list(self._at)
-        self._path = 0.0
-        self._t_enter = math.nan
+        reach.begin(now, position, self._places[self._target], self._trial, self._target % (self.targets + 1))
         self._phase = REACH
-        self._say(now, "trial.start" if self._scored() else "centre.start", position=goal.position.tolist())
+        reach.say(now, "trial.start" if self._scored() else "centre.start", position=reach.goal.position.tolist())
 
-    def _end(self, now: float, success: bool) -> None:
-        goal = self._goal
-        acquire = (self._t_enter if success else now) - goal.t_onset
+    def _end(self, now: float, result: TrialResult) -> None:
+        reach = self._reach
         if self._scored():
-            self._results.append(
-                TrialResult(
-                    trial=self._trial,
-                    success=success,
-                    t_start_s=goal.t_onset,
-                    acquire_s=acquire,
-                    path_mm=self._path_entry if success else self._path,
-                    distance_mm=math.dist(self._start, goal.position),
-                    width_mm=2.0 * goal.radius,
-                    target=self._target % (self.targets + 1),
-                )
-            )
-        outcome = "success" if success else "timeout"
-        self._say(now, "trial.end" if self._scored() else "centre.end", outcome=outcome, acquire_s=acquire)
-        goal.active = False
+            reach.results.append(result)
+        outcome = "success" if result.success else "timeout"
+        kind = "trial.end" if self._scored() else "centre.end"
+        reach.say(now, kind, outcome=outcome, acquire_s=result.acquire_s)
+        reach.goal.active = False
         self._phase, self._t_phase = PAUSE, now
 
     def _scored(self) -> bool:
@@ -197,7 +149,3 @@ class CentreOut:
             self._order = np.random.default_rng([self._seed, self._block]).permutation(self.targets).tolist()
             self._block += 1
         return self._order.pop()
-
-    def _say(self, now: float, kind: str, **data: object) -> None:
-        target = self._target % (self.targets + 1)
-        self._events.append(Event(now, kind, {"trial": self._trial, "target": target, **data}))
