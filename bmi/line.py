@@ -53,7 +53,7 @@ class Line:
         self.intent: Intent | None = None
         self.intended: Intent | None = None
         self.decode_ns = self.gate_ns = 0
-        self.n_trials = 0
+        self._won: list[bool] = []
 
     def bind(
         self, specs: tuple[StreamSpec, ...], rng: np.random.Generator, *, cold_start: bool = False
@@ -196,12 +196,12 @@ class Line:
             if events:
                 self._hear(events)
         index = blocks.index
-        if blocks.step(now, self.n_trials):
+        if blocks.step(now, self._won):
             self.results.append(tuple(task.results()))
             data = {"block": index, "name": blocks.blocks[index].name, "trials": len(self.results[-1])}
             self.events.append(Event(now, "block.end", data))
             task.reset()
-            self.n_trials = 0
+            self._won.clear()
 
     def _hear(self, events: Sequence[Event]) -> None:
         """Pass the task's events on: each says its block, the end of a trial how it went."""
@@ -211,7 +211,12 @@ class Line:
             if event.kind == "trial.end":
                 event.data.update(results[-1]._asdict())
         self.events.extend(events)
-        self.n_trials = len(results)
+        self._won.extend(r.success for r in results[len(self._won) :])
+
+    @property
+    def n_trials(self) -> int:
+        """Trials ended in this block."""
+        return len(self._won)
 
     def learnable(self) -> bool:
         """Whether the features of the last step carry a label worth learning from: asked, and time to react."""

@@ -25,6 +25,14 @@ def _hints(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls if dataclasses.is_dataclass(cls) else cls.__init__, include_extras=True)
 
 
+def _dataclass_in(hint: Any) -> Any | None:
+    """Return the dataclass that a hint is, or may be besides None."""
+    for part in (hint, *typing.get_args(hint)):
+        if isinstance(part, type) and dataclasses.is_dataclass(part):
+            return part
+    return None
+
+
 @cache
 def _schema(cls: type) -> type[BaseModel]:
     """Return a pydantic model of a constructor's keyword arguments; nested dataclasses likewise."""
@@ -32,8 +40,9 @@ def _schema(cls: type) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for name, p in inspect.signature(cls).parameters.items():
         hint: Any = hints.get(name, Any)
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            hint = _schema(hint)
+        inner = _dataclass_in(hint)
+        if inner is not None:
+            hint = _schema(inner) if hint is inner else _schema(inner) | None
         if p.default is inspect.Parameter.empty:
             default: Any = ...
         elif isinstance(p.default, typing.Hashable) or p.default is None:
@@ -157,9 +166,10 @@ class Builder:
 def _known_keys(schema: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for key in loc:
         field_ = schema.model_fields.get(str(key))
-        inner = field_.annotation if field_ else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            schema = inner
+        hint = field_.annotation if field_ else None
+        for inner in (hint, *typing.get_args(hint)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                schema = inner
     return list(schema.model_fields)
 
 
@@ -169,7 +179,7 @@ def _construct(cls: Any, checked: BaseModel) -> Any:
     given = {}
     for name in checked.model_fields_set:
         value = getattr(checked, name)
-        given[name] = _construct(hints[name], value) if isinstance(value, BaseModel) else value
+        given[name] = _construct(_dataclass_in(hints[name]), value) if isinstance(value, BaseModel) else value
     return cls(**given)
 
 

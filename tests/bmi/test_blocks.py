@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmi.blocks import Block, Blocks
+from bmi.blocks import Block, Blocks, Until
 
 PERIOD_S = 0.25  # exact in binary, so that edges can be compared
 
@@ -13,7 +13,7 @@ def walk(blocks, until, *, start=100.0, n_trials=lambda t: 0):
     """Step every PERIOD_S; return [(time since start, index, assist, resting, ended)]."""
     seen, k = [], 0
     while k * PERIOD_S <= until:
-        ended = blocks.step(start + k * PERIOD_S, n_trials(k * PERIOD_S))
+        ended = blocks.step(start + k * PERIOD_S, [True] * n_trials(k * PERIOD_S))
         seen.append((k * PERIOD_S, blocks.index, blocks.assist, blocks.resting, ended))
         k += 1
     return seen
@@ -26,9 +26,9 @@ def test_a_block_ends_after_its_seconds_counted_from_the_first_step():
 
 def test_a_block_ends_with_its_trials():
     blocks = Blocks([Block(name="a", trials=3)])
-    assert not blocks.step(0.0, 0)
-    assert not blocks.step(1.0, 2)
-    assert blocks.step(2.0, 3)
+    assert not blocks.step(0.0, [])
+    assert not blocks.step(1.0, [True] * 2)
+    assert blocks.step(2.0, [True] * 3)
     assert blocks.done
 
 
@@ -55,7 +55,7 @@ def test_they_follow_one_another_and_then_nothing_happens_any_more():
     assert blocks.current.name == "b"
     assert not blocks.learning
     assert blocks.assist == 0.0
-    assert not blocks.step(1e6, 99)
+    assert not blocks.step(1e6, [True] * 99)
 
 
 def test_assist_fades_linearly_over_the_block():
@@ -88,19 +88,19 @@ def test_the_pause_of_the_next_block_begins_at_once():
 
 def test_one_learns_in_blocks_that_say_so():
     blocks = Blocks([Block(name="a", seconds=1.0, learn=True), Block(name="b", seconds=1.0)])
-    blocks.step(0.0, 0)
+    blocks.step(0.0, [])
     assert blocks.learning
-    blocks.step(1.0, 0)
+    blocks.step(1.0, [])
     assert not blocks.learning
 
 
 def test_the_share_that_is_over_goes_from_0_to_1():
     blocks = Blocks([Block(name="a", seconds=4.0, rest_s=1.0), Block(name="b", trials=1)])
     assert blocks.share(0.0) == 0.0
-    blocks.step(10.0, 0)
+    blocks.step(10.0, [])
     assert [blocks.share(t) for t in (10.5, 11.0, 13.0, 15.0, 99.0)] == [0.0, 0.0, 0.5, 1.0, 1.0]
     blocks.end()
-    blocks.step(15.0, 0)
+    blocks.step(15.0, [])
     assert blocks.share(16.0) == 0.0  # counted in trials: no share of time
 
 
@@ -111,6 +111,7 @@ def test_the_share_that_is_over_goes_from_0_to_1():
         ({"assist": (0.5, -0.1), "seconds": 1.0}, "assist goes from 0 to 1, given"),
         ({"assist": (0.5, 0.5), "scored": True}, "a scored block takes no assist"),
         ({"assist": (1.0, 0.0)}, "assist that changes needs 'seconds'"),
+        ({"assist": (0.5, 0.5), "assist_step": 0.1, "seconds": 1.0}, "assist_step lets assist fall"),
         ({"assist": (1.0, 0.0), "trials": 5}, "assist that changes needs 'seconds'"),
     ],
 )
@@ -132,7 +133,7 @@ def test_however_often_they_are_asked_they_end_in_order_and_never_early(seconds,
     for step in steps:
         index = blocks.index
         begun = now if begun is None else begun
-        if blocks.step(now, 0):
+        if blocks.step(now, []):
             assert blocks.index == index + 1
             assert now - begun >= blocks.blocks[index].seconds + blocks.blocks[index].rest_s
             begun = None
@@ -141,3 +142,42 @@ def test_however_often_they_are_asked_they_end_in_order_and_never_early(seconds,
             assert now - begun < blocks.current.seconds + blocks.current.rest_s
         now += step * PERIOD_S
     assert blocks.done or now < sum(seconds) + sum(rests) + 6 * PERIOD_S * len(seconds)
+
+
+def test_a_block_ends_early_once_enough_of_its_last_trials_were_won():
+    blocks = Blocks([Block(name="free", trials=50, until=Until(success=0.75, of=4))])
+    won = []
+    for outcome in (True, True, True):
+        won.append(outcome)
+        assert not blocks.step(float(len(won)), won)  # three of three, but four are looked at
+    for outcome, ends in ((False, True),):
+        won.append(outcome)
+        assert blocks.step(float(len(won)), won) is ends  # three of the last four
+    assert blocks.done
+
+
+def test_trials_lost_long_ago_do_not_count():
+    until = Until(success=1.0, of=3)
+    assert not until.met([True, True])
+    assert not until.met([True, False, True])
+    assert until.met([False, False, True, True, True])
+
+
+def test_assist_follows_the_trials_down_and_up_and_the_block_ends_at_the_bottom():
+    block = Block(name="assisted", seconds=100.0, assist=(1.0, 0.0), assist_step=0.25)
+    blocks, won, levels = Blocks([block, Block(name="free", seconds=1.0)]), [], []
+    blocks.step(0.0, won)
+    for k, outcome in enumerate((True, True, False, False, False, True, True, True)):
+        won.append(outcome)
+        assert not blocks.step(1.0 + k, won)
+        assert not blocks.step(1.5 + k, won)  # a trial counts once
+        levels.append(blocks.assist)
+    assert levels == [0.75, 0.5, 0.75, 1.0, 1.0, 0.75, 0.5, 0.25]
+    assert blocks.step(20.0, [*won, True])
+    assert blocks.current.name == "free"
+    assert blocks.assist == 0.0
+
+
+def test_a_staircase_that_never_comes_down_ends_with_its_seconds():
+    blocks = Blocks([Block(name="assisted", seconds=2.0, assist=(1.0, 0.0), assist_step=0.25)])
+    assert [t for t, *_, ended in walk(blocks, 5.0) if ended] == [2.0]
