@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -116,17 +117,32 @@ def read(path: Path | str) -> BinnedRecording:
     RecordingError
         If there is no such file, no format for its suffix, or its content does not fit.
     """
+    reader = reader_for(path)
+    if reads_streams(reader):
+        raise RecordingError(
+            f"{path}: holds streams, not counts beside kinematics; read it with bmi.formats.read_streams, "
+            "look into it with bmi inspect, play it with bmi replay"
+        )
+    recording: BinnedRecording = reader(Path(path))
+    return recording
+
+
+def reader_for(path: Path | str) -> Any:
+    """Return the reader registered for the suffix of ``path``. Raises RecordingError as `read` does."""
     path = Path(path)
     if not path.is_file():
         raise RecordingError(f"{path}: no such file; expected a recording ({_suffixes()})")
     try:
-        reader = registry.load("formats", path.suffix.removeprefix(".").lower())
+        return registry.load("formats", path.suffix.removeprefix(".").lower())
     except PluginError as e:
         raise RecordingError(
             f"{path}: no format for {path.suffix!r} files (known: {_suffixes()}); {e}"
         ) from e
-    recording: BinnedRecording = reader(path)
-    return recording
+
+
+def reads_streams(reader: Any) -> bool:
+    """Whether a reader yields streams: it then says what is done to their stamps."""
+    return "synchronize" in signature(reader).parameters
 
 
 def require(where: Path | str, found: Mapping[str, Any], keys: tuple[str, ...]) -> None:
