@@ -19,6 +19,7 @@ import yaml
 from bmi import registry
 from bmi.assist import GoalDirected
 from bmi.blocks import Block
+from bmi.calibration import Calibration
 from bmi.errors import Problem, RecipeError
 from bmi.gate import Gate
 from bmi.nodes import GuardNode, LaneNode, MarkersNode, RecordNode, SessionNode
@@ -52,7 +53,7 @@ class Recipe:
     """How a learner's labels are estimated; None: as the assist intends."""
     markers: list[MarkersNode] = field(default_factory=list)
     """Marker streams to hear."""
-    calibration: Any | None = None
+    calibration: Calibration | None = None
     """How ``bmi calibrate`` goes about it."""
     names: dict[str, str] = field(default_factory=dict)
     """``use`` of each node, for the manifest."""
@@ -154,6 +155,7 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
         "click": b.node("clicks", raw["click"], "click") if raw.get("click") is not None else None,
         "intention": b.node("intentions", raw["intention"], "intention") if raw.get("intention") is not None else None,
         "markers": _markers(b, raw.get("markers", [])),
+        "calibration": b.part(Calibration, raw["calibration"], "calibration") if raw.get("calibration") else None,
     }
     if parts["world"] is not None and sources:
         _match_world(b, sources, parts["world"].spec)

@@ -11,7 +11,7 @@ import numpy as np
 from bmi.contracts import TrialResult
 from bmi.latency import Histogram
 from bmi.recipe import Recipe
-from bmi.score import Trajectory, score
+from bmi.score import MOVEMENT, Trajectory, score
 from bmi.signals import AnyArray, Event
 from bmi.telemetry import Telemetry, age_ns, own_ns
 
@@ -31,16 +31,22 @@ class Score:
         self._results: list[tuple[int, TrialResult]] = []
         self._steps: list[AnyArray] = []
         self._n = {"samples": 0, "lost": 0, "commands": 0, "steps": 0}
+        self._blocks = [_BlockTold(b.name) for b in recipe.blocks]
 
     def take(self, steps: AnyArray, events: Sequence[Event]) -> None:
         """Take new step records and events, in order."""
         for event in events:
+            if event.kind == "trial.end" and "block" in event.data:
+                self._blocks[event.data["block"]].won.append(bool(event.data["success"]))
             if event.kind == "trial.end" and event.data.get("block") in self._scored:
                 values = {k: event.data[k] for k in TrialResult._fields}
                 self._results.append((int(event.data["block"]), TrialResult(**values)))
         if not len(steps):
             return
         self._n["steps"] += len(steps)
+        for k in np.unique(steps["block"]):
+            if k < len(self._blocks):
+                self._blocks[k].take(steps[steps["block"] == k])
         self._n["samples"] += int(steps["n_samples"].sum())
         self._n["lost"] += int(steps["n_lost"][steps["n_samples"] > 0].sum())
         self._n["commands"] += int((steps["command_seq"] >= 0).sum())
@@ -116,8 +122,12 @@ class Score:
             "intervals": {k: v[1:] for k, v in told.items() if isinstance(v, list)},
             "overshoots": told["overshoots"][0],
             "dial_in_s": told["dial_in_s"][0],
+            "effective_fitts_bits_s": told["effective_throughput_bit_s"][0],
+            "movement": {k: told[k][0] for k in MOVEMENT}
+            | {"chance_movement_error_mm": told["chance_movement_error_mm"]},
             **self._n,
             "params_version": int(steps["params_version"][-1]) if len(steps) else None,
+            "blocks": [b.as_dict() for b in self._blocks if b.seen],
         }
         if telemetry is not None and len(steps):
             s |= {"age_ms": _percentiles(age_ns(steps) / 1e6), "own_us": _percentiles(own_ns(steps) / 1e3)}
@@ -131,6 +141,30 @@ class Score:
             s["replay"] = f"bmi replay {out} --verify"
         s["notice"] = "research use only; not a medical device"
         return s
+
+
+class _BlockTold:
+    """What one block of a session came to, scored or not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.won: list[bool] = []
+        self.seen = False
+        self._t = (0.0, 0.0)
+        self._last = (0.0, 0)
+
+    def take(self, steps: AnyArray) -> None:
+        """Take more of the block's step records."""
+        first = self._t[0] if self.seen else float(steps["now"][0])
+        self.seen = True
+        self._t = (first, float(steps["now"][-1]))
+        self._last = (float(steps["assist"][-1]), int(steps["params_version"][-1]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        seconds, (assist, version) = round(self._t[1] - self._t[0], 3), self._last
+        trials = {"trials": len(self.won), "won": [int(w) for w in self.won]}
+        return {"name": self.name, "seconds": seconds, **trials, "assist_at_end": assist, "params_version": version}
 
 
 def _percentiles(x: AnyArray) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from bmi.cli import benches, live, offline, record, recordings
+from bmi.cli import benches, calibrate, live, offline, record, recordings
 from bmi.errors import BMIError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(live.demo)
 app.command()(live.run)
+app.command()(calibrate.calibrate)
 app.command()(record.record)
 app.command()(offline.simulate)
 app.command()(offline.check)

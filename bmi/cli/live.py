@@ -13,8 +13,6 @@ import typer
 from bmi.cli.options import Json, Out, RecipeArg, Seed, Set, overrides, show_summary
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bmi.session import Session
 
 NOTICE = "Research use only; not a medical device."
@@ -71,22 +69,19 @@ def _length(trials: int | None, minutes: float | None) -> dict[str, Any]:
 
 
 def _run(recipe: str, more: dict[str, Any], out: Path | None, svg: Path | None, as_json: bool) -> None:
-    from rich.console import Console
-
     from bmi.session import Session
 
-    console = Console(stderr=True)
-    console.print(NOTICE, style="dim")
-    session = Session.open(recipe, more, out=out)
-    summary = asyncio.run(_live(session, console, svg, as_json))
-    show_summary(summary, as_json)
+    show_summary(asyncio.run(session_summary(Session.open(recipe, more, out=out), svg, as_json=as_json)), as_json)
 
 
-async def _live(session: Session, console: Console, svg: Path | None, as_json: bool) -> dict[str, Any]:
+async def session_summary(session: Session, svg: Path | None = None, *, as_json: bool = False) -> dict[str, Any]:
+    """Run a session in front of the terminal view and return its summary."""
     from rich.console import Console
 
     from bmi.view import View, export_svg
 
+    console = Console(stderr=True)
+    console.print(NOTICE, style="dim")
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         if console.is_terminal:
