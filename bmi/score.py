@@ -1,44 +1,37 @@
 """How well reaches went: success, speed, straightness and information, each with its uncertainty and chance.
 
-Every figure is computed from ``TrialResult`` records; those that need the way itself (overshoots, dial-in
-time, chance of hitting another target) from trajectories as well.
+Every figure is computed from ``TrialResult`` records; those that need the way itself (overshoots, straightness,
+smoothness, effective throughput, chance of hitting another target) from trajectories as well.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from bmi.bitrate import difficulty_bit, effective_throughput, grid_bit_rate, throughput_bit_s
+from bmi.bootstrap import NOTHING, Estimate, interval, mean, median
 from bmi.contracts import TrialResult
-from bmi.signals import F64, AnyArray
+from bmi.movement import Trajectory, deviation, entries, held, movement, reach
+from bmi.signals import F64
 
+__all__ = ["MOVEMENT", "Estimate", "ReachScore", "Trajectory", "path_efficiency", "score", "throughput_bit_s"]
 
-class Trajectory(NamedTuple):
-    """The way of one trial, from target onset to its end."""
-
-    t: F64
-    """(n,) s."""
-    position: F64
-    """(n, n_dims) mm."""
-    goal: F64
-    """(n_dims,) centre of the target, mm."""
-    radius_mm: float
-    """Acceptance radius."""
-
-
-class Estimate(NamedTuple):
-    """A figure and its 95 % bootstrap interval over trials; NaN where there was nothing to go by."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+MOVEMENT = {
+    "movement_error_mm": "error_mm",
+    "movement_offset_mm": "offset_mm",
+    "movement_variability_mm": "variability_mm",
+} | {
+    name: name
+    for name in ("axis_crossings", "direction_changes", "orthogonal_changes", "reentries", "overshoot_mm",
+                 "peak_speed_mm_s", "peak_s", "smoothness")
+}  # fmt: skip
+"""Figures of a score that come from the way, and what ``bmi.movement.Movement`` calls them."""
+_OTHERS = 64  # goals a way is compared with for chance; of more, this many are drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +58,36 @@ class ReachScore:
     overshoots: Estimate
     """Times the target was left again, mean over successful trials."""
     dial_in_s: Estimate
-    """From first entry to the entry that was held, mean over successful trials."""
+    """From first entry to the entry that was held (dial-in or orbit time), mean over successful trials."""
+    effective_throughput_bit_s: Estimate
+    """ISO 9241-411, see ``bmi.bitrate.effective_throughput``: successful trials, end point where the way ends,
+    one condition for each width and half bit of difficulty. Of a target that has to be held the end points lie
+    inside by rule; compare it only with the same task."""
+    movement_error_mm: Estimate
+    """Mean distance from the task axis ME; this and the following are means over successful trials, defined in
+    ``bmi.movement.Movement``."""
+    chance_movement_error_mm: float
+    """What movement error would be without intent: that of the same ways to the *other* targets."""
+    movement_offset_mm: Estimate
+    """Mean signed distance from the task axis MO."""
+    movement_variability_mm: Estimate
+    """Standard deviation of the distance from the task axis MV."""
+    axis_crossings: Estimate
+    """Task axis crossings TAC."""
+    direction_changes: Estimate
+    """Movement direction changes MDC."""
+    orthogonal_changes: Estimate
+    """Orthogonal direction changes ODC."""
+    reentries: Estimate
+    """Target re-entries TRE; on successful trials equal to ``overshoots``, which leave by any side."""
+    overshoot_mm: Estimate
+    """Farthest past the target's far rim."""
+    peak_speed_mm_s: Estimate
+    """Largest speed."""
+    peak_s: Estimate
+    """Time of the largest speed, from onset."""
+    smoothness: Estimate
+    """Spectral arc length, about -1.4 for one stroke."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON; estimates become ``[value, low, high]``, NaN becomes None."""
@@ -73,17 +95,22 @@ class ReachScore:
 
     def __str__(self) -> str:
         n, chance = self.n_trials, self.chance_success
-        return "\n".join(
-            (
-                f"success          {self.success} of {n} trials; chance {chance:.3g}",
-                f"acquisition      {self.acquire_s} s",
-                f"path efficiency  {self.path_efficiency}",
-                f"throughput       {self.throughput_bit_s} bit/s",
-                f"bit rate         {self.bit_rate_bit_s} bit/s; chance 0",
-                f"overshoots       {self.overshoots} a trial",
-                f"dial-in          {self.dial_in_s} s",
-            )
-        )
+        lines = [
+            f"success          {self.success} of {n} trials; chance {chance:.3g}",
+            f"acquisition      {self.acquire_s} s",
+            f"path efficiency  {self.path_efficiency}",
+            f"throughput       {self.throughput_bit_s} bit/s",
+            f"bit rate         {self.bit_rate_bit_s} bit/s; chance 0",
+            f"overshoots       {self.overshoots} a trial",
+            f"dial-in          {self.dial_in_s} s",
+        ]
+        if math.isfinite(self.movement_error_mm.value):
+            by_chance = self.chance_movement_error_mm
+            lines += [
+                f"movement error   {self.movement_error_mm} mm; chance {by_chance:.3g}",
+                f"smoothness       {self.smoothness}",
+            ]
+        return "\n".join(lines)
 
 
 def score(
@@ -127,29 +154,33 @@ def score(
     acquire = np.array([r.acquire_s for r in results], float)
     if elapsed_s is None:
         elapsed_s = results[-1].t_start_s + results[-1].acquire_s - results[0].t_start_s if n else 0.0
-    rate = math.log2(max(n_targets - 1, 1)) * n / elapsed_s if elapsed_s > 0 else math.nan
-    ways = [_entries(w) for w in trajectories] if trajectories is not None else []
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(n, size=(n_bootstrap, n)) if n else np.zeros((0, 0), np.intp)
+    full_rate = grid_bit_rate(n_targets, n, 0, elapsed_s) if n_targets > 1 else math.nan
+    ways = list(trajectories or ())
 
-    def mean(values: Sequence[float]) -> Estimate:
+    def over_won(values: Sequence[float]) -> Estimate:
         """Over successful trials; nothing is known of them without trajectories."""
-        x = np.asarray(values, float)
-        return _estimate(np.where(won, x, np.nan) if x.size else x, draws, _mean)
+        known = np.asarray(values if len(values) else [math.nan] * n, np.float64)
+        return interval(np.where(won, known, np.nan), seed, n_bootstrap=n_bootstrap)
 
+    moved = [movement(w) for w in ways]
+    of_the_way: dict[str, Any] = {k: over_won([getattr(m, f) for m in moved]) for k, f in MOVEMENT.items()}
     return ReachScore(
         n_trials=n,
-        success=_estimate(won.astype(float), draws, _mean),
-        chance_success=_chance(trajectories, hold_s) if trajectories is not None else 1.0 / n_targets,
-        acquire_s=_estimate(np.where(won, acquire, np.nan), draws, _median),
-        path_efficiency=mean([path_efficiency(r) for r in results]),
-        throughput_bit_s=mean([throughput_bit_s(r) for r in results]),
-        bit_rate_bit_s=_estimate(
-            won.astype(float), draws, lambda w: rate * np.maximum(2.0 * w.mean(-1) - 1.0, 0.0)
+        success=interval(won.astype(float), seed, n_bootstrap=n_bootstrap),
+        chance_success=_chance_success(ways, hold_s, seed) if trajectories is not None else 1.0 / n_targets,
+        acquire_s=interval(np.where(won, acquire, np.nan), seed, statistic=median, n_bootstrap=n_bootstrap),
+        path_efficiency=over_won([path_efficiency(r) for r in results]),
+        throughput_bit_s=over_won([throughput_bit_s(r) for r in results]),
+        bit_rate_bit_s=interval(
+            won.astype(float), seed, n_bootstrap=n_bootstrap,
+            statistic=lambda w: full_rate * np.maximum(2.0 * w.mean(-1) - 1.0, 0.0),
         ),
-        overshoots=mean([max(len(e) - 1, 0) for e in ways]),
-        dial_in_s=mean([e[-1] - e[0] if e else math.nan for e in ways]),
-    )
+        overshoots=over_won([max(len(entries(w)) - 1, 0) for w in ways]),
+        dial_in_s=over_won([m.dial_in_s for m in moved]),
+        effective_throughput_bit_s=_effective_throughput(results, ways, seed, n_bootstrap),
+        chance_movement_error_mm=_chance_error([w for w, r in zip(ways, results, strict=False) if r.success], seed),
+        **of_the_way,
+    )  # fmt: skip
 
 
 def path_efficiency(trial: TrialResult) -> float:
@@ -158,66 +189,50 @@ def path_efficiency(trial: TrialResult) -> float:
     return min(straight / trial.path_mm, 1.0) if trial.path_mm > 0 else math.nan
 
 
-def throughput_bit_s(trial: TrialResult) -> float:
-    """Return Fitts' index of difficulty over the movement time; NaN for a reach that took no time."""
-    difficulty = math.log2(trial.distance_mm / trial.width_mm + 1.0)
-    return difficulty / trial.acquire_s if trial.acquire_s > 0 else math.nan
+def _effective_throughput(
+    results: Sequence[TrialResult], ways: Sequence[Trajectory], seed: int, n_bootstrap: int
+) -> Estimate:
+    pairs = [(r, w) for r, w in zip(results, ways, strict=False) if r.success and len(w.t)]
+    if not pairs:
+        return NOTHING
+    kinds = [(r.width_mm, round(2.0 * difficulty_bit(r.distance_mm, r.width_mm))) for r, _ in pairs]
+    number = {kind: k for k, kind in enumerate(sorted(set(kinds)))}
+    return effective_throughput(
+        np.array([w.position[0] for _, w in pairs]),
+        np.array([w.goal for _, w in pairs]),
+        np.array([w.position[-1] for _, w in pairs]),
+        np.array([r.acquire_s for r, _ in pairs]),
+        np.array([number[kind] for kind in kinds]),
+        seed,
+        n_bootstrap=n_bootstrap,
+    )
 
 
-def _inside(way: Trajectory, goal: F64) -> AnyArray:
-    return np.asarray(np.linalg.norm(way.position - goal, axis=1) <= way.radius_mm)
+def _others(ways: Sequence[Trajectory], seed: int) -> list[tuple[Trajectory, F64]]:
+    """Return each way with each goal of another way; of very many goals (random targets) some drawn at random."""
+    goals = sorted({tuple(w.goal.tolist()) for w in ways})
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for way in ways:
+        others = [g for g in goals if g != tuple(way.goal.tolist())]
+        if len(others) > _OTHERS:
+            others = [others[k] for k in rng.choice(len(others), _OTHERS, replace=False)]
+        pairs += [(way, np.array(g)) for g in others]
+    return pairs
 
 
-def _entries(way: Trajectory) -> list[float]:
-    """Return the times at which the target was entered."""
-    inside = _inside(way, way.goal)
-    first = inside & ~np.concatenate([[False], inside[:-1]])
-    return [float(t) for t in way.t[first]]
-
-
-def _held(way: Trajectory, goal: F64, hold_s: float) -> bool:
-    """Whether the way stays within the radius of ``goal`` for ``hold_s`` somewhere."""
-    since = math.nan
-    for t, inside in zip(way.t, _inside(way, goal), strict=True):
-        since = (t if math.isnan(since) else since) if inside else math.nan
-        if t - since >= hold_s - 1e-6:
-            return True
-    return False
-
-
-def _chance(trajectories: Sequence[Trajectory], hold_s: float) -> float:
-    goals = {tuple(w.goal.tolist()) for w in trajectories}
-    hits = [
-        _held(w, np.array(goal), hold_s)
-        for w in trajectories
-        for goal in sorted(goals - {tuple(w.goal.tolist())})
-    ]
+def _chance_success(ways: Sequence[Trajectory], hold_s: float, seed: int) -> float:
+    hits = [held(way, goal, hold_s) for way, goal in _others(ways, seed)]
     return float(np.mean(hits)) if hits else math.nan
 
 
-def _mean(x: F64) -> AnyArray:
-    n = np.isfinite(x).sum(-1)
-    total = np.nansum(x, -1)
-    mean: AnyArray = np.divide(total, n, out=np.full(np.shape(total), np.nan), where=n > 0)
-    return mean
-
-
-def _median(x: F64) -> AnyArray:
-    """Median along the last axis, NaN left out, NaN if nothing is left."""
-    n = np.isfinite(x).sum(-1)
-    ordered = np.sort(x, -1)  # NaN last
-    low = np.take_along_axis(ordered, np.maximum(n - 1, 0)[..., None] // 2, -1)[..., 0]
-    high = np.take_along_axis(ordered, np.minimum(n // 2, x.shape[-1] - 1)[..., None], -1)[..., 0]
-    return np.where(n > 0, 0.5 * (low + high), np.nan)
-
-
-def _estimate(x: F64, draws: AnyArray, statistic: Callable[[F64], AnyArray]) -> Estimate:
-    if not np.isfinite(x).any():
-        return Estimate(math.nan, math.nan, math.nan)
-    spread = statistic(x[draws])
-    spread = spread[np.isfinite(spread)]
-    low, high = np.percentile(spread, [2.5, 97.5]) if spread.size else (math.nan, math.nan)
-    return Estimate(float(statistic(x)), float(low), float(high))
+def _chance_error(ways: Sequence[Trajectory], seed: int) -> float:
+    """Return the mean distance of each way from the axes to where the others went."""
+    errors = []
+    for way, goal in _others([w for w in ways if len(w.t)], seed):
+        across = deviation(reach(way), goal)[1]
+        errors.append(float(np.linalg.norm(across, axis=1).mean()) if across.size else math.nan)
+    return float(mean(np.array(errors))) if np.isfinite(errors).any() else math.nan
 
 
 def _plain(value: Any) -> Any:

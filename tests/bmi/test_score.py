@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bmi.contracts import TrialResult
-from bmi.score import Trajectory, path_efficiency, score, throughput_bit_s
+from bmi.score import MOVEMENT, Trajectory, path_efficiency, score, throughput_bit_s
 
 
 def trial(k=0, *, success=True, acquire_s=1.0, path_mm=68.0, distance_mm=80.0, width_mm=24.0, t=0.0):
@@ -100,6 +100,47 @@ def test_overshoots_and_dial_in_time():
     assert s.dial_in_s.value == pytest.approx(0.3)
 
 
+AROUND = [  # to the right and up; the last sample of each is inside its target
+    Trajectory(np.arange(4) * 0.1, np.array(p, float), np.array(p[-1], float), 12.0)
+    for p in ([(0, 0), (30, 6), (60, -3), (80, 0)], [(0, 0), (-6, 30), (3, 60), (0, 80)])
+]
+
+
+def test_the_way_is_scored_beside_its_chance():
+    """Beside its own axis each way is 0, 6, 3, 0 mm; beside the axis to the other target 0, 30, 60, 80."""
+    s = score([trial(), trial(1)], n_targets=8, seed=0, trajectories=AROUND)
+    assert s.movement_error_mm == pytest.approx((9 / 4, 9 / 4, 9 / 4))
+    assert s.chance_movement_error_mm == pytest.approx(170 / 4)
+    assert (s.axis_crossings.value, s.direction_changes.value, s.orthogonal_changes.value) == (1, 2, 0)
+    assert s.movement_offset_mm.value == pytest.approx(3 / 4)  # (6 - 3) / 4, both to the left first
+    assert s.peak_speed_mm_s.value == pytest.approx(math.hypot(30, 9) / 0.1)
+    assert "movement error   2.25" in str(s)
+
+
+def test_only_successful_ways_are_averaged():
+    far = AROUND[1]._replace(position=AROUND[1].position + np.array([500.0, 0.0]))
+    s = score([trial(), trial(1, success=False)], n_targets=8, seed=0, trajectories=[AROUND[0], far])
+    assert s.movement_error_mm.value == pytest.approx(9 / 4)
+    assert math.isnan(s.chance_movement_error_mm)  # nowhere else was reached
+    assert s.reentries.value == 0.0
+
+
+def test_throughput_by_end_points():
+    """78, 80, 82 mm along the axis in 1 s: W_e = 4.133 x 2 mm, D_e = 80 mm. Two of one difficulty are too few."""
+    ways = [way([0.0, 50.0, x]) for x in (78.0, 80.0, 82.0)]
+    s = score([trial(k) for k in range(3)], n_targets=8, seed=0, trajectories=ways)
+    assert s.effective_throughput_bit_s.value == pytest.approx(math.log2(80 / 8.266 + 1))
+    mixed = [trial(0), trial(1), trial(2, distance_mm=30.0)]
+    assert math.isnan(score(mixed, n_targets=8, seed=0, trajectories=ways).effective_throughput_bit_s.value)
+
+
+def test_of_very_many_targets_some_are_drawn_for_chance():
+    """Each way waits at target 0, 1 or 2 of 100: it would have hit one of 99 others, or its own."""
+    ways = [way([100.0 * (k % 3)] * 9, goal=(100.0 * k, 0.0)) for k in range(100)]
+    chance = score([trial(k) for k in range(100)], n_targets=100, seed=0, trajectories=ways).chance_success
+    assert chance == pytest.approx(97 / 100 / 99, abs=0.003)
+
+
 def test_chance_is_how_often_the_same_ways_would_have_hit_other_targets():
     """Standing at the right target all the time acquires it for both asked targets: chance is one half."""
     right = way([80.0] * 9)
@@ -126,3 +167,5 @@ def test_it_prints_chance_and_travels_as_json():
     plain = json.loads(json.dumps(s.as_dict(), allow_nan=False))
     assert plain["success"][0] == 0.75
     assert plain["dial_in_s"] == [None, None, None]
+    assert all(plain[k] == [None, None, None] for k in (*MOVEMENT, "effective_throughput_bit_s"))
+    assert plain["chance_movement_error_mm"] is None
