@@ -53,28 +53,40 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
     RecipeError
         If the recipe has no world, or blocks that never end.
     """
-    recipe = build(recipe.raw, recipe.where)  # parts learn; the caller's stay as they are
-    world = _check(recipe)
-    line = make_line(recipe)
-    bind_line(recipe, line, (recipe.world_spec,))
-    recipe.device.open()
-    run = _Run(recipe, line, world)
+    run = prepare(recipe)
+    line, device = run.line, run.line.device
+    device.open()
     start = time.perf_counter()
     try:
-        recipe.device.arm()
+        device.arm()
         while not line.blocks.done:
             run.step()
             if run.k % 200 == 0:
                 progress(line.blocks.current.name, run.share())
     finally:
-        recipe.device.stop("the simulation ended")
-        recipe.device.close()
+        device.stop("the simulation ended")
+        device.close()
     run.flush()
     wall = time.perf_counter() - start
-    return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score, recipe.decoder)
+    return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score, line.pipeline.decoder)
 
 
-def _check(recipe: Recipe) -> World:
+def prepare(recipe: Recipe) -> _Run:
+    """Build and bind everything a simulation needs, up to its first step; the device stays closed.
+
+    Raises
+    ------
+    RecipeError, ContractError
+        Whatever would keep the simulation from beginning.
+    """
+    recipe = build(recipe.raw, recipe.where)  # parts learn; the caller's stay as they are
+    world = participant(recipe)
+    line = make_line(recipe)
+    bind_line(recipe, line, (recipe.world_spec,))
+    return _Run(recipe, line, world)
+
+
+def participant(recipe: Recipe) -> World:
     """Return the recipe's world; refuse what cannot be simulated or would never end."""
     problems = []
     if recipe.world is None:

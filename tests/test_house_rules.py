@@ -82,7 +82,8 @@ PLACES = {
     "numba": ("in _*_kernels.py", kernel),
     "pylsl": ("in bmi/lsl/ and bmi/clock.py", lambda p: name(p).startswith(("bmi/lsl/", "bmi/clock.py"))),
     "yaml": ("in bmi/recipe.py", lambda p: name(p) == "bmi/recipe.py"),
-    "matplotlib": ("in bmi/report.py", lambda p: name(p) == "bmi/report.py"),
+    "matplotlib": ("in bmi/report*.py", lambda p: name(p).startswith("bmi/report") and p.parent.name == "bmi"),
+    "pyarrow": ("in bmi/sweep/table.py", lambda p: name(p) == "bmi/sweep/table.py"),
 
 }  # fmt: skip
 
@@ -99,7 +100,7 @@ def test_it_is_imported_only_where_it_lives(package):
     assert not wrong, f"{package} is imported only {where}"
 
 
-@pytest.mark.parametrize("package", ["torch", "matplotlib"])
+@pytest.mark.parametrize("package", ["torch", "matplotlib", "pyarrow"])
 def test_what_is_heavy_and_optional_is_imported_when_used(package):
     wrong = [
         f"{name(p)}:{line}"
@@ -122,7 +123,7 @@ def test_kernels_import_nothing_but_numba_and_arithmetic():
     assert not wrong
 
 
-LIGHT = ["numba", "scipy", "pydantic", "pylsl", "typer", "rich", "yaml", "mcap", "matplotlib", "torch"]
+LIGHT = ["numba", "scipy", "pydantic", "pylsl", "typer", "rich", "yaml", "mcap", "matplotlib", "torch", "pyarrow"]
 
 
 def test_importing_bmi_is_light():

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bmi.cli import sweeps
 from bmi.cli.options import Json, RecipeArg, Seed, Set, overrides, print_json, show_summary
 
 
@@ -17,11 +18,34 @@ def simulate(
     seed: Seed = None,
     set_: Set = None,
     plot: Annotated[Path | None, typer.Option(help="Save a plot of the decoded reaches (needs extra [plot]).")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=V1,V2",
+            help="Sweep: run with each of these values, e.g. [bold]stages.bin.bin_s=0.01,0.02[/bold].",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="FROM:TO", help="Sweep: run with each of these seeds; 0:100, 0:100:5 or 1,4,7."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Sweep: runs at a time; as many as processors.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Sweep: go on with what OUT holds of this very plan.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Sweep: folder of runs, table and page; sweeps/NAME-PLAN by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a recipe on its simulated participant in lock-step: deterministic, faster than real time, headless.
 
+    With --grid or --seeds, run it many times: one table, one page of plots with intervals. A sweep that was
+    interrupted goes on with --resume, to the same bytes.
+
     Example:  [bold]bmi simulate configs/center_out.yaml --trials 50 --seed 1 --json[/bold]
+
+    Example:  [bold]bmi simulate center_out --grid stages.bin.bin_s=0.01,0.02 --seeds 0:20 --resume[/bold]
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -33,6 +57,11 @@ def simulate(
         for block in raw["blocks"]:
             if isinstance(block, dict) and block.get("scored"):
                 block["trials"] = trials
+    if grid or seeds is not None:
+        sweeps.refuse(recipe, plot=plot, seed=seed is not None and seeds is not None)
+        sweeps.sweep(raw, recipe, grid=grid or [], seeds=seeds, jobs=jobs, resume=resume, out=out, as_json=as_json)
+        return
+    sweeps.refuse(recipe, jobs=jobs, resume=resume, out=out)
     checked = build(raw, recipe)
     from bmi.simulate import simulate as simulate_
 
