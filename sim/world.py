@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -67,12 +67,7 @@ class PopulationWorld:
         ContractError
             If a push or a block of 10 ms is not a whole number of samples.
         """
-        if abs(self.chunk_s * self.rate_hz - self.chunk_samples) > 1e-6:
-            raise ContractError(
-                f"PopulationWorld {self.name!r}: chunk_s = {self.chunk_s:g} holds "
-                f"{self.chunk_s * self.rate_hz:g} samples at {self.rate_hz:g} Hz, expected a whole number; "
-                f"give e.g. {self.chunk_samples / self.rate_hz:g}"
-            )
+        whole_chunk(self)
         neurons, spikes, person = rng.spawn(3)
         if self.subject is not None:
             neurons = np.random.default_rng(self.subject)
@@ -111,3 +106,13 @@ class PopulationWorld:
             self._used += n
             done += n
         return out
+
+
+def whole_chunk(world: Any) -> None:
+    """Raise ContractError unless a push of ``world`` is a whole number of samples."""
+    if abs(world.chunk_s * world.rate_hz - world.chunk_samples) > 1e-6:
+        raise ContractError(
+            f"{type(world).__name__} {world.name!r}: chunk_s = {world.chunk_s:g} holds "
+            f"{world.chunk_s * world.rate_hz:g} samples at {world.rate_hz:g} Hz, expected a whole number; "
+            f"give e.g. {world.chunk_samples / world.rate_hz:g}"
+        )
