@@ -7,11 +7,12 @@ decoded, intended, commanded, applied), so that a replay feeds the first and com
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 
-from bmi.signals import F64, I64, Bundle, Command, Goal, Intent
+from bmi.signals import F64, I64, Bundle, Command, Event, Goal, Intent
 
 
 def step_dtype(n_streams: int, n_dims: int) -> np.dtype[np.void]:
@@ -90,6 +91,19 @@ def feature_dtype(n_features: int, n_dims: int) -> np.dtype[np.void]:
 
 EVENT_DTYPE = np.dtype([("t", "<f8"), ("text", "S1016")])
 """Record type of an event ring: time and one JSON object ``{"kind": …, …}``, NUL padded."""
+
+
+def event_text(event: Event) -> bytes:
+    """Return what an event ring keeps of an event: whole JSON, of which too many words are cut (``cut`` says so)."""
+    data = {"kind": event.kind, **event.data}
+    text = json.dumps(data).encode()
+    while (over := len(text) - EVENT_DTYPE["text"].itemsize) > 0:
+        data["cut"] = True
+        key = max((k for k in data if k not in ("kind", "cut")), key=lambda k: len(json.dumps(data[k])))
+        value = data[key]
+        data[key] = value[: max(0, len(value) - over - 16)] if isinstance(value, str) and value else None
+        text = json.dumps(data).encode()
+    return text
 
 
 class StepRecord:

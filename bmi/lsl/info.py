@@ -7,7 +7,7 @@ conventions: ``channels/channel/{label,unit}``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -140,6 +140,11 @@ def find(wanted: Mapping[str, str], timeout_s: float, minimum: int = 1) -> list[
     return [to_offer(i) for i in pylsl.resolve_bypred(query, minimum, timeout_s)]
 
 
+def survey(wanted: Mapping[str, str], seconds: float) -> list[Offer]:
+    """Return every stream that matches ``wanted`` and answers within ``seconds``; takes that long."""
+    return find(wanted, seconds, minimum=1 << 20)
+
+
 def _quoted(value: str) -> str:
     """Return ``value`` as an XPath string; XPath 1.0 cannot escape quotes, only choose the other kind."""
     return f'"{value}"' if "'" in value else f"'{value}'"
@@ -156,28 +161,40 @@ def discover_offers(timeout_s: float = 1.0) -> list[Offer]:
     return sorted((full_offer(o, 0.5) or o for o in offers), key=lambda o: (o.spec.name, o.spec.type, o.uid))
 
 
-def difference(bound: Offer, found: Offer, *, described: bool) -> str:
-    """Name what ``found`` promises otherwise than ``bound``; empty if nothing.
+def difference(bound: Offer, found: Offer, *, described: bool, leave_out: Collection[str] = ()) -> str:
+    """Name what ``found`` is or promises otherwise than ``bound``; empty if nothing.
 
-    ``described`` says that ``found`` carries its description, so that labels and unit can be compared.
+    ``described`` says that ``found`` carries its description, so that labels and unit can be compared;
+    ``leave_out`` names what may differ.
     """
+    old, new = bound.spec, found.spec
     pairs: list[tuple[str, Any, Any]] = [
+        ("name", bound.info.name(), found.info.name()),
+        ("type", old.type, new.type),
+        ("source_id", old.source_id, new.source_id),
+        ("host", old.hostname, new.hostname),
         ("channels", bound.n_wire_channels, found.n_wire_channels),
-        ("rate_hz", bound.spec.rate_hz, found.spec.rate_hz),
+        ("rate_hz", old.rate_hz, new.rate_hz),
         ("format", bound.wire_format, found.wire_format),
-        ("host", bound.spec.hostname, found.spec.hostname),
     ]
     if described:
         pairs += [
-            ("unit", bound.spec.unit, found.spec.unit),
-            ("labels", bound.spec.labels, found.spec.labels),
-            ("sequence channel", bound.spec.has_seq, found.spec.has_seq),
+            ("unit", old.unit, new.unit),
+            ("labels", old.labels, new.labels),
+            ("sequence channel", old.has_seq, new.has_seq),
             ("samples per push", bound.samples_per_push, found.samples_per_push),
         ]
-    changed = (f"{what} was {_short(old)}, is now {_short(new)}" for what, old, new in pairs if old != new)
-    return "; ".join(changed)
+    changed = [(what, a, b) for what, a, b in pairs if a != b and what not in leave_out]
+    return "; ".join(f"{what} was {_short(a, b)}, is now {_short(b, a)}" for what, a, b in changed)
 
 
-def _short(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else repr(value) if value != "" else "not declared"
-    return text if len(text) <= 60 else text[:57] + "…"
+def _short(value: Any, other: Any) -> str:
+    """Return ``value`` in few words; of a long list, from where it begins to differ from the ``other``."""
+    if isinstance(value, tuple) and isinstance(other, tuple):
+        first = next((i for i, (a, b) in enumerate(zip(value, other, strict=False)) if a != b), 0)
+        more = ", …" if len(value) > first + 3 else ""
+        value = ", ".join(map(repr, value[first : first + 3])) + more
+        text = f"{value or 'not declared'}" + (f" (from the {first + 1}. on)" if first else "")
+    else:
+        text = f"{value:g}" if isinstance(value, float) else repr(value) if value != "" else "not declared"
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -5,23 +5,25 @@ from __future__ import annotations
 import ctypes
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
-import pylsl
 from annotated_types import Ge, Gt
 
 from bmi.clock import LSLClock
 from bmi.compiled import entry
-from bmi.errors import ContractError, StreamChanged, StreamLost, StreamNotFound
+from bmi.errors import ContractError, StreamNotFound
 from bmi.lsl import _clib, match
 from bmi.lsl import _ingest_kernels as k
-from bmi.lsl.info import Offer, canonical_unit, to_offer
+from bmi.lsl.info import Offer, canonical_unit
+from bmi.lsl.link import Link
+from bmi.lsl.notes import Notes
 from bmi.lsl.watch import Watch
 from bmi.signals import Chunk, StreamSpec
 
 _CLOCK_S = 1.0  # between two polls of the clock offset
 _SLICE_S = 0.1  # longest uninterrupted wait, so that silence is noticed
+_UNHEARD_S = 15.0  # an irregular stream's sender is asked after it has said nothing for so long
 
 
 @dataclass(kw_only=True, eq=False)
@@ -32,8 +34,20 @@ class LSLSource:
     jumping clock and shifts stamps by up to 0.3 s in a busy minute. From our own outlets losses are counted
     exactly; from strangers they are estimated from regular stamps (``loss_is_estimate``).
 
-    A sender that restarts unchanged is followed (liblsl needs about a second); one that comes back with other
-    channels, rate, labels, unit, number format or host raises StreamChanged within two seconds.
+    Once open, no fault of the stream is an error: ``read`` returns None while it is away, and ``events()`` says
+    what happened. A sender that restarts with the same promises is followed; one with other channels, rate, labels,
+    unit, number format, name or host is refused by name, and so is one that was there all the while beside ours.
+
+    ====================  ====================================================================================
+    event                 says
+    ====================  ====================================================================================
+    ``stream.silent``     nothing came for five chunks (at least 0.1 s); the connection stands
+    ``stream.lost``       the connection broke; the sender is looked for
+    ``stream.refused``    who answered instead, and ``difference`` in words
+    ``stream.duplicate``  a second sender of the same name is there
+    ``stream.resumed``    samples flow again: ``away_s``, ``lost``, and whether it is a ``new_sender``
+    ``clock.jumped``      the sender's stamps (or its clock) moved by ``seconds``
+    ====================  ====================================================================================
 
     Notes
     -----
@@ -61,6 +75,12 @@ class LSLSource:
     """What liblsl may buffer while nobody reads, s; beyond it the oldest samples are lost, and counted."""
     samples_per_pull: Annotated[int, Ge(1)] | None = None
     """Samples per chunk; None: what the sender pushes, or, unknown, whatever has arrived."""
+    hosts: tuple[str, ...] = ()
+    """Machines the stream may come from; empty: any at first, from then on the same."""
+    source_ids: tuple[str, ...] = ()
+    """Source ids it may have; empty: any at first, from then on the same."""
+    duplicates: Literal["refuse", "follow"] = "refuse"
+    """A second sender of the same promises that was there beside ours: when ours dies, refuse or follow it."""
 
     def __post_init__(self) -> None:
         self.n_read = 0
@@ -72,11 +92,17 @@ class LSLSource:
         self.loss_is_estimate = False
         """True if the sender does not number its samples."""
         self._now = LSLClock().now
+        self._notes = Notes(self.label, self._now)
+        self.events = self._notes.take
+        """Return what happened to the stream since the last call, oldest first, and forget it."""
+        self._link: Link | None = None
         self._handle: int | None = None
         self._spec: StreamSpec | None = None
         self._watch: Watch | None = None
-        self._held = False
-        self._t_arrival = self._t_clock = 0.0
+        self._away = self._said = self._new_sender = False
+        self._t_arrival = self._t_before = self._t_clock = 0.0
+        self._error = ctypes.c_int32(0)
+        self._error_address = ctypes.addressof(self._error)
         self._ints, self._floats = np.zeros(k.N_INTS, np.int64), np.zeros(k.N_FLOATS)
 
     # ------------------------------------------------------------------ what it is
@@ -120,28 +146,31 @@ class LSLSource:
         """
         self.close()
         wanted = {"name": self.name, "type": self.type, "source_id": self.source_id}
-        offer = match.resolve(self.label, wanted, self.resolve_timeout_s)
+        rules = match.Rules(tuple(self.hosts), tuple(self.source_ids), self.duplicates)
+        offer, twins = match.resolve(self.label, wanted, self.resolve_timeout_s, rules)
         n_buffer = max(1, math.ceil(self.max_backlog_s * (offer.spec.rate_hz or 1000.0)))
-        recover = int(bool(offer.spec.source_id))
-        handle = _clib.create_inlet(offer.info.obj, n_buffer, 0, recover, _clib.BUFFER_IN_SAMPLES)
-        if not handle:
-            raise StreamNotFound(f"source {self.label!r}: liblsl could not connect to {offer}")
-        self._handle = handle
         try:
-            self._connect(handle, offer)
-        except BaseException:
-            self.close()
-            raise
+            link = Link(offer, n_buffer, self.resolve_timeout_s)
+            try:
+                self._bind(link)
+                link.begin()  # last: data flows from here
+            except BaseException:
+                link.close()
+                raise
+        except StreamNotFound as e:
+            raise StreamNotFound(f"source {self.label!r}: {e}") from e
+        bound = link.offer
+        self._watch = Watch(bound, wanted, rules, n_buffer, self._notes.tell)
+        self._follow(link)
+        self._t_arrival = self._now()
+        if twins:
+            said = f"{twins} more sender{'s' * (twins > 1)} of the same promises; the newest was opened"
+            self._notes.tell("stream.duplicate", difference=said, host=bound.spec.hostname, uid=bound.uid)
 
-    def _connect(self, handle: int, offer: Offer) -> None:
-        self._error = ctypes.c_int32(0)
-        self._error_address = ctypes.addressof(self._error)
-        info = _clib.full_info(handle, self.resolve_timeout_s, self._error_address)
-        if not info:
-            raise self._no_answer(offer)
-        bound = to_offer(pylsl.StreamInfo(handle=info))
+    def _bind(self, link: Link) -> None:
+        """Compare the stream with the recipe and fix its shape."""
+        bound = link.offer
         match.check(self.label, bound, self.unit, self.n_channels, self.rate_hz)
-        self._watch = Watch(bound)
         push = self.samples_per_pull or bound.samples_per_push
         rate = bound.spec.rate_hz
         self._drain = not push
@@ -152,20 +181,9 @@ class LSLSource:
             unit=bound.spec.unit or canonical_unit(self.unit or "1"),
             max_samples=cap,
         )
-        self._silence_limit_s = max(5 * max(1, push) / rate, 0.1) if rate else 2.0
+        # Irregular streams are never silent; after a while it is only asked whether their sender is still there.
+        self._silence_limit_s = max(5 * cap / rate, 0.1) if rate else _UNHEARD_S
         self._allocate(bound, cap, max(1, push))
-        self._poll_clock(self.resolve_timeout_s)
-        _clib.open_stream(handle, self.resolve_timeout_s, self._error_address)  # last: data flows from here
-        if self._error.value:
-            raise self._no_answer(offer)
-        self._t_arrival = self._now()
-
-    def _no_answer(self, offer: Offer) -> StreamNotFound:
-        return StreamNotFound(
-            f"source {self.label!r}: {offer} was found, but its sender did not answer within "
-            f"{self.resolve_timeout_s:g} s (liblsl error {self._error.value}); "
-            "is it stopped, or behind a firewall?"
-        )
 
     def _allocate(self, bound: Offer, cap: int, push: int) -> None:
         self._raw = np.zeros((cap, bound.n_wire_channels), np.float32)
@@ -182,44 +200,39 @@ class LSLSource:
         self._ints[:] = 0
         self._ints[[k.EXPECTED, k.PUSH]] = -1, push
         # Stamps of strangers jitter; a hole shorter than 20 ms or 4 samples cannot be told from that.
-        self._floats[:] = 0.0, np.nan, rate, max(4.0, 0.02 * rate)
+        self._floats[:] = 0.0
+        self._floats[[k.LAST, k.RATE, k.SLACK]] = np.nan, rate, max(4.0, 0.02 * rate)
         self.loss_is_estimate = not bound.spec.has_seq
         self.n_read = self.n_reconnects = 0
-        self._held = False
+        self._away = self._said = self._new_sender = False
         self._chunk = Chunk(*self._views[0], t_arrival=0.0)
         self._ingest = entry(k.ingest, self._raw, self._stamps, self._ints, self._floats, out, t_out)
 
     # ------------------------------------------------------------------ read
     def read(self, timeout_s: float) -> Chunk | None:
-        """Return the next chunk in order, or None after ``timeout_s``.
+        """Return the next chunk in order, or None after ``timeout_s`` or when the stream breaks.
 
         A push of the sender is one chunk, unless samples are missing inside it: chunks end at holes.
-
-        Raises
-        ------
-        StreamLost
-            The sender is gone and, having no source_id, cannot be followed.
-        StreamChanged
-            The sender came back as something else; the message names the difference.
         """
-        if not self._more:
-            if not self._pull(timeout_s):
-                return None
-        elif self._held and not self._release(timeout_s):
+        if not self._more and not self._pull(timeout_s):
             return None
-        n, seq, lost, self._more, self._want = self._ingest(
+        n, seq, lost, self._more, self._want, jump = self._ingest(
             self._raw, self._stamps, self._ints, self._floats, self._out, self._t_out
         )
         chunk = self._chunk
         chunk.data, chunk.t = self._views[n]
         chunk.t_arrival, chunk.seq, chunk.n_lost_before = self._t_arrival, seq, lost
         self.n_read += n
+        if jump:
+            self._notes.tell("clock.jumped", seconds=round(jump, 4), of="stamps")
+        if self._away:
+            self._returned(chunk)
         return chunk
 
     def _pull(self, timeout_s: float) -> bool:
         """Fetch rows into ``_raw``; True if there are any to hand out."""
         if self._handle is None:
-            raise ContractError(f"source {self.label!r}: read() while closed; call open() first")
+            return self._without(timeout_s)
         want = 1 if self._drain else self._want
         left = timeout_s
         t_end = self._now() + timeout_s
@@ -232,9 +245,10 @@ class LSLSource:
             if n_values:
                 break
             if self._error.value:
-                self._fail()
-            if now - self._t_arrival > self._silence_limit_s:
-                self._silent()
+                self._lose(now)
+                return False
+            if now - self._t_arrival > self._silence_limit_s and self._silent(now):
+                return False
             left = t_end - now
             if left <= 0.0:
                 return False
@@ -246,82 +260,109 @@ class LSLSource:
             ) // self._n_wire  # fmt: skip
             now = self._now()
         self._ints[k.ROW], self._ints[k.END] = 0, n
-        was_silent = now - self._t_arrival > self._silence_limit_s
-        self._t_arrival = now
-        if was_silent or now - self._t_clock > _CLOCK_S:
-            return self._resume(max(0.0, t_end - now))
+        self._t_before, self._t_arrival = self._t_arrival, now
+        self._floats[k.ARRIVAL] = now
+        if now - self._t_clock > _CLOCK_S:
+            self._poll_clock(now)
         return True
 
     # ------------------------------------------------------------------ silence and return
-    def _silent(self) -> None:
-        watch = self._watch
-        if watch is None or not watch.bound.spec.source_id:
-            return
-        watch.start()
-        if watch.verdict == "changed":
-            self._changed(watch)
+    def _newest(self) -> float:
+        """Time of the newest sample, s, this machine's clock; of opening if there was none."""
+        last = float(self._floats[k.LAST]) + self.clock_offset
+        return min(last, self._t_arrival) if last == last else self._t_arrival
 
-    def _resume(self, left_s: float) -> bool:
-        """After silence and once a second: follow the clock, and hold data of a sender not yet verified."""
+    def _silent(self, now: float) -> bool:
+        """Nothing comes: say so once, have the sender looked for, and follow who returned; True if one did."""
         watch = self._watch
-        assert watch is not None  # noqa: S101  (it is set wherever a handle is)
-        if _clib.was_clock_reset(self._handle) or watch.verdict in ("restarted", "changed"):
-            if watch.verdict not in ("restarted", "changed"):
-                watch.stop()  # what it found before the reconnection says nothing about it
-                watch.start()
-            self._held, self._more = True, 1
-            return self._release(left_s)
-        watch.stop()
-        self._poll_clock(0.0)
+        assert watch is not None  # noqa: S101  (it is there wherever a handle is)
+        if not self._away:
+            self._away = True
+            if self._floats[k.RATE]:
+                self._said = True
+                self._notes.tell("stream.silent", after_s=round(now - self._t_arrival, 3))
+            watch.look(self._newest(), lost=False)
+        link = watch.take(0.0)
+        if link is None:
+            return False
+        self._follow(link)
         return True
 
-    def _release(self, timeout_s: float) -> bool:
-        """Let held rows go once their sender is known to promise what the bound one did."""
-        watch = self._watch
-        assert watch is not None  # noqa: S101
-        verdict = watch.wait(timeout_s)
-        if verdict == "changed":
-            self._changed(watch)
-        if verdict == "restarted":
-            self.n_reconnects += 1
-            self._ints[k.RESTARTED] = 1
-        if verdict:
-            watch.stop()
-            self._held = False
-            self._poll_clock(0.0)
-        return bool(verdict)
+    def _lose(self, now: float) -> None:
+        """The connection broke: have the sender looked for."""
+        link, watch = self._link, self._watch
+        assert link is not None and watch is not None  # noqa: S101, PT018  (likewise)
+        self._notes.tell("stream.lost", liblsl_error=self._error.value, silent_s=round(now - self._t_arrival, 3))
+        self._error.value = 0
+        self._away = self._said = True
+        self._link = self._handle = None
+        watch.give_back(link)
+        watch.look(self._newest(), lost=True)
 
-    def _poll_clock(self, timeout_s: float) -> None:
-        offset = _clib.time_correction(self._handle, timeout_s, self._error_address)
+    def _without(self, timeout_s: float) -> bool:
+        """Wait for the sender to return; nothing to hand out yet."""
+        if self._watch is None:
+            raise ContractError(f"source {self.label!r}: read() while closed; call open() first")
+        link = self._watch.take(timeout_s)
+        if link is not None:
+            self._follow(link)
+        return False
+
+    def _follow(self, link: Link) -> None:
+        """Read from ``link`` from now on."""
+        watch = self._watch
+        assert watch is not None  # noqa: S101  (likewise)
+        if self._link is not None:
+            watch.give_back(self._link)
+        floats, ints = self._floats, self._ints
+        self._new_sender = link.offer.uid != watch.bound.uid
+        if self._new_sender:
+            ints[k.RESTARTED] = 1
+            floats[k.LAST] += self.clock_offset - link.clock_offset  # as the new sender's clock would have said
+            floats[[k.SKEW, k.FAST]] = 0.0
+            self.n_reconnects += 1
+        watch.bound = link.offer
+        self._link, self._handle = link, link.handle
+        self.clock_offset = floats[k.OFFSET] = link.clock_offset
+        self._t_clock = self._now()
+        self._more, self._want = 0, self._cap
+
+    def _returned(self, chunk: Chunk) -> None:
+        """Samples flow again."""
+        watch = self._watch
+        assert watch is not None  # noqa: S101  (likewise)
+        watch.rest()
+        away_s = self._t_arrival - self._t_before
+        if self._said or self._new_sender:
+            self._notes.tell(
+                "stream.resumed", away_s=round(away_s, 3), lost=chunk.n_lost_before, new_sender=self._new_sender,
+                lost_is_estimate=self.loss_is_estimate,
+            )  # fmt: skip
+        if self._drain and not self._new_sender and not chunk.n_lost_before:  # it pushes that seldom
+            self._silence_limit_s = max(self._silence_limit_s, min(3.0 * away_s, 2.0))
+        self._away = self._said = self._new_sender = False
+
+    def _poll_clock(self, now: float) -> None:
+        offset = _clib.time_correction(self._handle, 0.0, self._error_address)
         if self._error.value == 0:
+            moved = offset - self.clock_offset
+            if abs(moved) > k.STEP_S:
+                self._notes.tell("clock.jumped", seconds=round(-moved, 4), of="sender's clock")
+                self._floats[k.SKEW] += moved  # what its stamps had jumped by is accounted for
             self.clock_offset = self._floats[k.OFFSET] = offset
         self._error.value = 0
-        self._t_clock = self._now()
-
-    def _changed(self, watch: Watch) -> None:
-        raise StreamChanged(
-            f"stream {self.label!r} came back as something else: {watch.change}. "
-            "Decoding stops here; restore the sender, or check the recipe against it and start again."
-        )
-
-    def _fail(self) -> None:
-        code = self._error.value
-        if code == _clib.LOST:
-            raise StreamLost(
-                f"stream {self.label!r} is gone, and without a source_id it cannot be found again; "
-                "restart its sender (best with a source_id), then the session"
-            )
-        raise StreamLost(f"stream {self.label!r}: liblsl error {code} while reading")
+        self._t_clock = now
 
     # ------------------------------------------------------------------ close
     def close(self) -> None:
         """Release the stream; idempotent."""
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
-        handle, self._handle = self._handle, None
-        if handle:
-            _clib.destroy_inlet(handle)
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.end()
+        link, self._link = self._link, None
+        self._handle = None
+        if link is not None:
+            link.close()
 
     def __enter__(self) -> LSLSource:
         self.open()

@@ -5,27 +5,55 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from bmi.errors import ContractError, StreamNotFound
-from bmi.lsl.info import Offer, canonical_unit, discover_offers, find, full_offer
+from bmi.lsl.info import Offer, canonical_unit, difference, discover_offers, find, full_offer
 
 _log = logging.getLogger(__name__)
 
 _RIVALS_S = 0.15  # how long a second stream of the same description may take to show itself
 
 
-def resolve(label: str, wanted: Mapping[str, str], timeout_s: float) -> Offer:
-    """Return the stream that matches every word of ``wanted`` (``name``, ``type``, ``source_id``).
+class Rules(NamedTuple):
+    """Whom a source may listen to."""
 
-    Streams equal in everything but their start are one sender started twice: the newest is taken, with a
-    warning.
+    hosts: tuple[str, ...] = ()
+    """Machines allowed; empty: any at first, afterwards the one that was opened."""
+    source_ids: tuple[str, ...] = ()
+    """Source ids allowed; empty: likewise."""
+    duplicates: Literal["refuse", "follow"] = "refuse"
+    """What becomes of a sender that was there beside the one that was opened, when that one dies."""
+
+    def refusal(self, offer: Offer) -> str:
+        """Say why ``offer`` is not on the lists; empty if it is."""
+        said = []
+        if self.hosts and offer.spec.hostname not in self.hosts:
+            said.append(f"host {offer.spec.hostname!r} is not among the allowed {', '.join(map(repr, self.hosts))}")
+        if self.source_ids and offer.spec.source_id not in self.source_ids:
+            known = ", ".join(map(repr, self.source_ids))
+            said.append(f"source_id {offer.spec.source_id!r} is not among the allowed {known}")
+        return "; ".join(said)
+
+    def change(self, bound: Offer, found: Offer, *, described: bool) -> str:
+        """Name what ``found`` is or promises otherwise than ``bound``, and why it is not allowed; empty if nothing."""
+        free = [what for what, names in (("host", self.hosts), ("source_id", self.source_ids)) if names]
+        words = (self.refusal(found), difference(bound, found, described=described, leave_out=free))
+        return "; ".join(w for w in words if w)
+
+
+def resolve(label: str, wanted: Mapping[str, str], timeout_s: float, rules: Rules) -> tuple[Offer, int]:
+    """Return the stream that matches every word of ``wanted`` (``name``, ``type``, ``source_id``), and its twins.
+
+    Streams equal in everything but their start are one sender started twice: the newest is taken, and the
+    number of the others returned.
 
     Raises
     ------
     ContractError
         Nothing to look for, or the stream carries strings.
     StreamNotFound
-        None within ``timeout_s``, or several different ones; lists what was found.
+        None that is allowed within ``timeout_s``, or several different ones; lists what was found.
     """
     words = ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value)
     if not words:
@@ -38,18 +66,28 @@ def resolve(label: str, wanted: Mapping[str, str], timeout_s: float) -> Offer:
             "Start the sender, or correct the recipe to one of these."
         )
     offers = find(wanted, _RIVALS_S, minimum=len(offers) + 1) or offers
-    newest = max(offers, key=lambda o: o.created_at)
-    if len(offers) > 1:
-        described = [full_offer(o, 1.0) or o for o in offers]
+    allowed = [o for o in offers if not rules.refusal(o)]
+    if not allowed:
+        refused = "".join(f"\n  {o}: {rules.refusal(o)}" for o in offers)
+        raise StreamNotFound(
+            f"source {label!r}: what answers to {words} is not allowed:{refused}\n"
+            "Correct hosts or source_ids in the recipe, or find out who is sending there."
+        )
+    newest = max(allowed, key=lambda o: o.created_at)
+    if len(allowed) > 1:
+        described = [full_offer(o, 1.0) or o for o in allowed]
         if len(set(map(str, described))) > 1:
             raise StreamNotFound(
-                f"source {label!r}: {len(offers)} LSL streams with {words}; say which:{_listed(described)}\n"
-                "Add name, type or source_id to the recipe until one remains."
+                f"source {label!r}: {len(allowed)} LSL streams with {words}; say which:{_listed(described)}\n"
+                "Add name, type, source_id or hosts to the recipe until one remains."
             )
-        _log.warning("source %r: %d identical streams, taking the newest: %s", label, len(offers), newest)
+        _log.warning("source %r: %d identical streams, taking the newest: %s", label, len(allowed), newest)
     if newest.wire_format == "string":
-        raise ContractError(f"source {label!r}: {newest} carries strings; samples must be numbers")
-    return newest
+        raise ContractError(
+            f"source {label!r}: {newest} carries strings; samples must be numbers. "
+            "Text is heard as markers: [{name: …}]"
+        )
+    return newest, len(allowed) - 1
 
 
 def check(label: str, bound: Offer, unit: str | None, n_channels: int | None, rate_hz: float | None) -> None:
