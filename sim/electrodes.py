@@ -148,7 +148,7 @@ def waveform(t: F64, peak_s: float) -> F64:
 
     Trough and hump are Gaussian and of equal area; the ends are brought to zero within a tenth of the whole.
     """
-    narrow, wide = 0.22 * peak_s, 0.5 * peak_s
+    narrow, wide = 0.25 * peak_s, 0.55 * peak_s
     both = -np.exp(-0.5 * (t / narrow) ** 2) + narrow / wide * np.exp(-0.5 * ((t - peak_s) / wide) ** 2)
     edge = 0.1 * (BEFORE_S + AFTER_S)
     ends = np.clip(np.minimum(t + BEFORE_S, AFTER_S - t) / edge, 0.0, 1.0)
