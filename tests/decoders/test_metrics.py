@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bmi.errors import ContractError
-from decoders.metrics import cc, r2, r2_weighted, rmse
+from decoders.metrics import cc, r2, r2_interval, r2_mean, r2_weighted, rmse
 
 X = np.random.default_rng(0).standard_normal((1000, 2)) * [1.0, 10.0]
 
@@ -41,3 +41,47 @@ def test_a_constant_has_no_score():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ContractError, match=r"\(1000, 2\) and \(999, 2\)"):
         r2(X, X[:-1])
+
+
+def test_five_samples_by_hand():
+    """Truth 0, 1, 2, 3, 4 (sum of squares about 2: 10) decoded 1, 1, 1, 3, 4: errors 1, 0, 1, 0, 0."""
+    x, hat = np.arange(5.0)[:, None], np.array([1.0, 1, 1, 3, 4])[:, None]
+    assert r2(x, hat) == pytest.approx(0.8)
+    assert rmse(x, hat) == pytest.approx(np.sqrt(0.4))
+    # about their means 2 and 2: products 2 + 1 + 0 + 1 + 4 = 8; squares 10 and 1 + 1 + 1 + 1 + 4 = 8
+    assert cc(x, hat) == pytest.approx(8 / np.sqrt(80))
+
+
+def test_the_mean_counts_every_dimension_the_same():
+    """The second dimension is decoded, the first is not: 0 and 1."""
+    half = np.column_stack([np.full(1000, X[:, 0].mean()), X[:, 1]])
+    assert r2_mean(X, half) == pytest.approx(0.5)
+    assert r2_weighted(X, half) > 0.98
+    assert r2_mean(np.column_stack([X[:, 0], np.ones(1000)]), np.zeros((1000, 2))) == pytest.approx(0.0, abs=0.01)
+    assert np.isnan(r2_mean(np.ones((5, 1)), np.ones((5, 1))))
+
+
+TRIALS = np.repeat(np.arange(20), 50)
+
+
+def test_the_interval_is_of_whole_trials():
+    """A single resample is the score of its trials put end to end."""
+    rng = np.random.default_rng(1)
+    hat = X + rng.normal(size=X.shape) * [1.0, 5.0] + 300.0
+    found = r2_interval(X + 300.0, hat, TRIALS, 7, n_bootstrap=1)
+    drawn = np.random.default_rng(7).integers(20, size=20)
+    rows = np.concatenate([np.flatnonzero(k == TRIALS) for k in drawn])
+    assert found.value == pytest.approx(r2_weighted(X + 300.0, hat))
+    assert found.low == found.high == pytest.approx(r2_weighted(X[rows] + 300.0, hat[rows]))
+
+
+def test_errors_that_last_a_trial_leave_more_doubt_than_their_samples_seem_to():
+    offset = np.random.default_rng(2).normal(size=(20, 2))[TRIALS] * [1.0, 10.0]
+    by_trial, by_sample = (r2_interval(X, X + offset, g, 0) for g in (TRIALS, np.arange(1000)))
+    assert by_trial.high - by_trial.low > 3 * (by_sample.high - by_sample.low)
+
+
+def test_every_sample_belongs_to_a_trial():
+    with pytest.raises(ContractError, match="one group a sample"):
+        r2_interval(X, X, TRIALS[:-1], 0)
+    assert r2_interval(X, X, TRIALS, 0) == (1.0, 1.0, 1.0)
