@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from bmi.links import GuardLink
 from bmi.signals import (
     F32,
     F64,
@@ -200,19 +201,6 @@ class Device(Protocol):
     def state(self) -> State:
         """Return the arrays a replay must restore (position, velocity, time ...)."""
         ...
-
-
-class GuardLink(NamedTuple):
-    """How the guard process stops a device alone: write ``stop`` to ``fd``, ``repeat`` times.
-
-    The descriptor is handed over to the guard when the session opens (it keeps its own copy), so it must take a whole
-    stop in one ``write``: a connected datagram socket, a serial port, a pipe.
-    """
-
-    fd: int
-    stop: bytes
-    """Message after which the device rests, whatever it was told before."""
-    repeat: int = 3
 
 
 @runtime_checkable

@@ -21,8 +21,10 @@ import numpy as np
 from bmi import recipe as recipes
 from bmi.blocks import Blocks
 from bmi.clock import LSLClock
+from bmi.contracts import Guarded
 from bmi.control import Control, LaneState, ProcessState, Word
-from bmi.errors import BMIError
+from bmi.errors import BMIError, ContractError
+from bmi.guard import hand_over
 from bmi.line import Line
 from bmi.pipeline import Pipeline
 from bmi.recipe import Recipe
@@ -49,7 +51,18 @@ def make_line(recipe: Recipe) -> Line:
 
 
 def bind_line(recipe: Recipe, line: Line, specs: tuple[StreamSpec, ...]) -> None:
-    """Bind a line to its streams; compiles what the kernel cache does not hold yet."""
+    """Bind a line to its streams; compiles what the kernel cache does not hold yet.
+
+    Raises
+    ------
+    ContractError
+        If parts do not fit, or the device can hurt and nobody but the lane could stop it.
+    """
+    if recipe.device.spec.hardware and not isinstance(recipe.device, Guarded):
+        raise ContractError(
+            f"device {recipe.device.spec.name!r} is hardware and has no guard_link(): the guard process could not stop "
+            "it alone. Give it one (bmi.contracts.Guarded), or declare hardware=False if it cannot hurt"
+        )
     line.bind(specs, rng_for(recipe.session.seed, "task"), cold_start=recipe.learner is not None)
 
 
@@ -110,6 +123,8 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
     ordinary()
     recipe.device.open()
     try:
+        if isinstance(recipe.device, Guarded):
+            hand_over(runtime, recipe.device.guard_link())
         bind_line(recipe, line, tuple(s.spec for s in recipe.sources))
         slots = None
         if recipe.learner is not None:

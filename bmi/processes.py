@@ -16,6 +16,7 @@ from typing import Any
 from bmi import errors
 from bmi.control import CONTROL_FILE, Control, LaneState, Word
 from bmi.errors import BMIError
+from bmi.links import GuardLink
 from bmi.lsl.config import private_lsl_config
 from bmi.provenance import provenance
 from bmi.recipe import Recipe
@@ -68,9 +69,17 @@ class Processes:
 
     async def spawn(self, role: str) -> None:
         """Start ``python -m bmi.process <role>`` in a process group of its own."""
+        await self._start(role, ["bmi.process", role, str(self.runtime)], ())
+
+    async def spawn_guard(self, link: GuardLink, deadman_s: float) -> None:
+        """Start the guard of the device that ``link`` can stop; it inherits the descriptor."""
+        told = [str(self.runtime), str(link.fd), str(link.repeat), str(deadman_s), link.stop.hex()]
+        await self._start("guard", ["bmi.guard", *told], (link.fd,))
+
+    async def _start(self, role: str, words: list[str], pass_fds: tuple[int, ...]) -> None:
         env = {**os.environ, **self.env, **_THREADS}
         self._by_role[role] = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bmi.process", role, str(self.runtime), env=env, start_new_session=True
+            sys.executable, "-m", *words, env=env, start_new_session=True, pass_fds=pass_fds
         )
 
     async def until(self, word: Word, state: int, role: str) -> None:

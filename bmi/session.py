@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bmi.clock import LSLClock
+from bmi.contracts import Guarded
 from bmi.control import LaneState, ProcessState, Word
 from bmi.errors import RecordingError, StreamLost
 from bmi.params import save, unflatten
@@ -31,6 +32,7 @@ from bmi.ring import Reader, Ring
 from bmi.signals import AnyArray, Command, Event
 from bmi.summary import Score
 from bmi.telemetry import Telemetry, TelemetryReader, seen_mm
+from bmi.watched import Watched
 
 POLL_S = 0.05
 GONE_S = 5.0
@@ -68,6 +70,7 @@ class Session:
         self.summary: dict[str, Any] = {}
         self.restarts: dict[str, int] = {}
         self._procs: Processes
+        self._watched: Watched | None = None
         self._notes: list[Event] = []
         self._gone: dict[str, float] = {}
         self._restarts: list[float] = []
@@ -107,12 +110,15 @@ class Session:
         self.runtime, self.control = self._procs.runtime, self._procs.control
         spawn, until = self._procs.spawn, self._procs.until
         try:
+            self._watched = Watched(self._procs, self.recipe) if isinstance(self.recipe.device, Guarded) else None
             if self.recipe.world is not None:
                 self.progress("starting the simulated participant")
                 await spawn("world")
             self.progress("starting the live lane (the first start compiles its kernels)")
             await spawn("lane")
             await until(Word.LANE_STATE, LaneState.READY, "lane")
+            if self._watched is not None:
+                await self._watched.begin()
             self.progress("starting recorder and learner")
             await spawn("record")
             if self.recipe.learner is not None:
@@ -140,6 +146,8 @@ class Session:
     async def _close(self) -> None:
         """Stop everything, the lane first; wait for the recorder to finish its file."""
         await self._procs.close()
+        if self._watched is not None:
+            self._watched.close()
         self._over.set()
         with contextlib.suppress(OSError):
             self.out.rmdir()  # nothing was recorded: leave no empty folder behind
@@ -228,6 +236,8 @@ class Session:
                 f"the simulated participant's process ended ({self._procs.exit_code('world')}); the device is at "
                 f"rest since. What was recorded is in {self.out}; start the session again."
             )
+        if self._watched is not None:
+            self._notes += await self._watched.look(now)
         code = self._procs.exit_code("record")
         if code is None or "record" in self._gone:
             return
@@ -264,6 +274,7 @@ class Session:
             "learner_updates": get(Word.LEARNER_UPDATES),
             "dropped": self._steps.dropped + self._events.dropped,
             "recorder_restarts": self.restarts.get("record", 0),
+            "guard_trips": get(Word.GUARD_TRIPS),
         }
 
     # --- what happens, as it happens ----------------------------------------------------------------

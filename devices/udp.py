@@ -38,6 +38,7 @@ from annotated_types import Ge, Gt, Le
 
 from bmi.contracts import State
 from bmi.errors import DeviceError
+from bmi.links import GuardLink
 from bmi.signals import F64, Command, DeviceSpec, EffectorState, GateState
 from devices.cursor import DIMS, Cursor
 
@@ -90,6 +91,7 @@ class UDPDevice:
         self._datagram = bytearray(HEADER.size + 8 * self.n_dims)
         self._values = np.frombuffer(self._datagram, "<f8", offset=HEADER.size)
         self._socket: socket.socket | None = None
+        self._guard_socket: socket.socket | None = None
         self._binary = self.format == "binary"
         self._seq, self._armed = -1, threading.Event()
         self.n_sent = 0
@@ -110,22 +112,15 @@ class UDPDevice:
     def open(self) -> None:
         """Connect a socket and send a first stop. Raises DeviceError if there is no way to the host."""
         self.close()
-        link = None
         try:
-            family, kind, protocol, _, address = socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_DGRAM
-            )[0]
-            link = socket.socket(family, kind, protocol)
-            link.setblocking(False)
-            link.connect(address)
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0]
+            self._socket, self._guard_socket = _connected(*found), _connected(*found)
         except OSError as e:
-            if link is not None:
-                link.close()
+            self.close()
             raise DeviceError(
                 f"udp device: no way to {self.host}:{self.port}: {e}. "
                 "Check host, port and network, then open again."
             ) from e
-        self._socket = link
         self._seq, self.n_sent, self.n_send_errors = -1, 0, 0
         self._reckoned.open()
         self._send_stops()
@@ -187,22 +182,31 @@ class UDPDevice:
         """Stop and close the socket; idempotent."""
         self.stop("close")
         self._reckoned.close()
-        link, self._socket = self._socket, None
-        if link is not None:
-            link.close()
+        for link in (self._socket, self._guard_socket):
+            if link is not None:
+                link.close()
+        self._socket = self._guard_socket = None
 
     def state(self) -> State:
         """Return the arrays of the reckoning: times and arming, positions and velocities."""
         return self._reckoned.state()
 
-    def _send_stops(self) -> None:
+    def guard_link(self) -> GuardLink:
+        """Return a second socket to the receiver, and the stop to send over it."""
+        if self._guard_socket is None:
+            raise DeviceError("udp device: guard_link() while closed; call open() first")
+        return GuardLink(self._guard_socket.fileno(), self._stop_datagram(), N_STOPS)
+
+    def _stop_datagram(self) -> bytes:
         zeros = np.zeros(self.n_dims)
         if self.format == "binary":
             # t stays NaN: a stop rests on no sample
             head = HEADER.pack(MAGIC, self.n_dims, self._seq, np.nan, np.nan, int(GateState.STOPPED), 0)
-            datagram = head + zeros.tobytes()
-        else:
-            datagram = _as_json(self._seq, None, None, int(GateState.STOPPED), 0, zeros)
+            return head + zeros.tobytes()
+        return _as_json(self._seq, None, None, int(GateState.STOPPED), 0, zeros)
+
+    def _send_stops(self) -> None:
+        datagram = self._stop_datagram()
         for _ in range(N_STOPS):
             self._send(datagram)
 
@@ -215,6 +219,18 @@ class UDPDevice:
             self.n_sent += 1
         except OSError:  # refused, unreachable, full, or closed by another thread
             self.n_send_errors += 1
+
+
+def _connected(family: int, kind: int, protocol: int, name: str, address: Any) -> socket.socket:
+    """Return a socket that sends there and never waits."""
+    link = socket.socket(family, kind, protocol)
+    try:
+        link.setblocking(False)
+        link.connect(address)
+    except OSError:
+        link.close()
+        raise
+    return link
 
 
 def _as_json(
