@@ -13,10 +13,12 @@ from bmi.compiled import entry
 from bmi.contracts import State
 from bmi.errors import ContractError
 from bmi.limits import Limits, check_stricter
+from bmi.select import Selection
 from bmi.signals import F64, Command, DeviceSpec, GateState, Intent, IntentSpec
 
 UNIT = "mm/s"
 _NEVER = -np.inf
+_ACTIVE = int(GateState.ACTIVE)
 _F64 = np.dtype(np.float64)
 
 
@@ -38,11 +40,15 @@ class Gate:
     ... for ``disarm_s``                             DISARMED; simulated devices re-arm with the next
                                                      good intent, hardware with an arm edge and a
                                                      neutral intent (slower than a tenth of the limit)
-    a sample stamped > ``future_tolerance_s`` ahead  TRIPPED: brakes; latched until an arm edge
+    a sample stamped > ``future_tolerance_s`` ahead  TRIPPED: brakes; latched until an arm edge, but where it
+                                                     re-arms by itself until all was well for ``disarm_s``
     STOP                                             STOPPED: zero at once; latched until an arm edge
     ===============================================  ==================================================
 
     An abstaining decoder is alive: it commands neutral, yet never disarms.
+
+    A click passes through the same door: ``Command.select`` is True in the one command that selects, under the
+    rules of ``select``, and only in the state ACTIVE.
     """
 
     speed_limit_mm_s: Annotated[float, Gt(0)] = house.SPEED_LIMIT_MM_S
@@ -63,6 +69,8 @@ class Gate:
     """No usable intent for this long: disarmed."""
     auto_rearm: bool | None = None
     """Re-arm by itself after silence; by default simulated devices do. Refused for hardware."""
+    select: Selection = field(default_factory=Selection)
+    """When a click passes."""
     position_: F64 = field(init=False, repr=False)
     """Position of the effector the last ``step`` was told, (n_dims,) mm; borrowed."""
     velocity_: F64 = field(init=False, repr=False)
@@ -83,8 +91,12 @@ class Gate:
         for i, width in enumerate(self.workspace_mm):
             check_stricter("gate", f"workspace_mm[{i}]", width, house.WORKSPACE_MM, "mm")
 
-    def bind(self, intent_spec: IntentSpec, device_spec: DeviceSpec, chunk_period_s: float) -> None:
+    def bind(
+        self, intent_spec: IntentSpec, device_spec: DeviceSpec, chunk_period_s: float, *, selects: bool = False
+    ) -> None:
         """Compare units and dimensions, take the stricter of our limits and the device's, allocate.
+
+        Unless it ``selects`` (there is a click decoder), no command ever does.
 
         Raises
         ------
@@ -122,6 +134,8 @@ class Gate:
         self._memory = np.empty(2 + 2 * n)
         self._counts = np.zeros(4, np.int64)
         self._shape = (n,)
+        self._selects = selects
+        self._state: State = (self._memory, self._counts, *(self.select.state() if selects else ()))
         self._command = Command(out, _NEVER, _NEVER, _NEVER, -1, int(GateState.DISARMED), 0)
         from bmi import _gate_kernels as kernels  # numba: only once there is something to bind
 
@@ -221,12 +235,12 @@ class Gate:
         stamps[1] = t_arrival
         stamps[2] = newest_t
         stamps[3] = newest_arrival
-        code = self._kernel(
-            bits, now, stamps, self._rules, self._limits, self._work, self._memory, self._counts
-        )
+        code = self._kernel(bits, now, stamps, self._rules, self._limits, self._work, self._memory, self._counts)
+        selected = self._selects and self._selected(intent, now)
         if code < 0:
             return None
         command = self._command
+        command.select = selected
         command.t = t
         command.t_arrival = t_arrival
         command.t_command = now
@@ -235,20 +249,28 @@ class Gate:
         command.flags = code & 0xFFFF
         return command
 
+    def _selected(self, intent: Intent | None, now: float) -> bool:
+        """Whether this step selects. ACTIVE after a step with an intent means that the intent passed."""
+        if self._counts.item(0) != _ACTIVE:
+            self.select.block()
+            return False
+        return intent is not None and self.select.step(intent.select, now)
+
     @property
     def status(self) -> int:
         """What the gate lets through right now, a GateState."""
         return int(self._counts[0])
 
     def state(self) -> State:
-        """Return what ``step`` depends on: times and motion; state, seq, last arm word, awaits neutral."""
-        return (self._memory, self._counts)
+        """Return what ``step`` depends on: times and motion; state, seq, last arm word, awaits neutral; clicks."""
+        return self._state
 
     def reset(self) -> None:
         """Disarm and forget all motion."""
         self._memory[:2] = _NEVER
         self._memory[2:] = 0.0
         self._counts[:] = 0
+        self.select.reset()
 
 
 def _take(into: F64, values: F64, shape: tuple[int, ...]) -> bool:

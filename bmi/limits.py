@@ -51,6 +51,8 @@ WATCHDOG_S = 0.100
 """A source is silent after max(5 chunks, 100 ms)."""
 REPEAT_S = 0.020
 """Neutral commands repeat this often while nothing else is said."""
+SELECT_REFRACTORY_S = 0.100
+"""Two selections are at least this far apart."""
 NEUTRAL_FRACTION = 0.1
 """An intent slower than this share of the speed limit counts as the neutral command arming waits for."""
 

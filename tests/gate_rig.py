@@ -15,20 +15,20 @@ HARDWARE = DeviceSpec(name="arm", dims=("x", "y"), unit="mm/s", hardware=True)
 class Rig:
     """A gate in front of a cursor, on a clock of its own."""
 
-    def __init__(self, device=SIMULATED, chunk_s=PERIOD_S, **settings):
+    def __init__(self, device=SIMULATED, chunk_s=PERIOD_S, *, selects=False, **settings):
         self.gate = Gate(**settings)
-        self.gate.bind(DECODER, device, chunk_s)
+        self.gate.bind(DECODER, device, chunk_s, selects=selects)
         self.cursor = Cursor()
         self.cursor.open()
         self.cursor.arm()
         self.now = 1000.0
         self.newest = self.now
 
-    def say(self, mean=(100.0, 0.0), *, after=PERIOD_S, age=0.0, abstains=False, **words):
+    def say(self, mean=(100.0, 0.0), *, after=PERIOD_S, age=0.0, abstains=False, select=0.0, **words):
         """A bin later the decoder speaks, about a sample ``age`` old."""
         self.now += after
         self.newest = self.now - age
-        intent = Intent(np.asarray(mean), np.eye(2), self.newest, self.now, 0, abstains)
+        intent = Intent(np.asarray(mean), np.eye(2), self.newest, self.now, 0, abstains, select)
         return self._step(intent, newest_arrival=self.now, **words)
 
     def wait(self, after=0.005, *, fresh=True, **words):

@@ -117,7 +117,7 @@ class ReferenceGate:
         self.hardware, self.auto = hardware, auto
         self.state, self.seq = S.DISARMED, 0
         self.arm_was = self.awaits_neutral = False
-        self.t_issued = self.t_heard = -math.inf
+        self.t_issued = self.t_heard = self.t_wrong = -math.inf
 
     def step(self, intent, now, position, velocity, *, arm, stop, newest_t, newest_arrival):
         """``intent`` is None or (mean, t, t_arrival, abstains). Returns (values, state, flags, seq)."""
@@ -142,7 +142,10 @@ class ReferenceGate:
 
         before, edge = self.state, arm and not self.arm_was
         self.arm_was = arm
-        self._latches(flags, good, arm, edge, stop)
+        if flags & ~F.ABSTAINED:
+            self.t_wrong = now
+        calm = self.state != S.TRIPPED or now - self.t_wrong >= 0.5
+        self._latches(flags, good and calm, arm, edge, stop)
         if good or (self.armed and before not in (S.NEUTRAL, S.ACTIVE)):
             self.t_heard = now
         if self.armed and now - self.t_heard >= 0.5:
@@ -175,7 +178,7 @@ class ReferenceGate:
             self.state = S.STOPPED
         elif flags & F.FUTURE:
             self.state = S.STOPPED if self.state == S.STOPPED else S.TRIPPED
-        elif not self.armed and (edge or (self.state == S.DISARMED and arm and good and self.auto)):
+        elif not self.armed and (edge or (self.state != S.STOPPED and arm and good and self.auto)):
             self.state, self.awaits_neutral = S.NEUTRAL, self.hardware
         elif self.armed and not arm:
             self.state = S.DISARMED
@@ -199,3 +202,37 @@ class ReferenceGate:
         self.t_issued = now
         self.seq += 1
         return values, self.state, flags, self.seq - 1
+
+
+class ReferenceSelection:
+    """The rule of clicks, as sentences: told of every step, in order. Remembers all that was said since the start."""
+
+    def __init__(self, *, threshold, release, hold_s, refractory_s):
+        self.threshold, self.release, self.hold_s, self.refractory_s = threshold, release, hold_s, refractory_s
+        self.t_last = -math.inf
+        self.said = []  # (now, probability) of intents that passed, since nothing passed or a selection was made
+
+    def step(self, probability, now, passes):
+        """``probability`` is None where nothing was decoded; ``passes`` whether the gate is active."""
+        if not passes:
+            self.said = []
+            return False
+        if probability is None:
+            return False
+        if not 0 <= probability <= 1 or now - self.t_last < self.refractory_s - 1e-6:
+            self.said = []
+            return False
+        self.said.append((now, probability))
+        below = [k for k, (_, p) in enumerate(self.said) if p < self.release]
+        if not below:
+            return False
+        since = self.said[below[0] :]
+        up = []
+        for t, p in reversed(since):  # the newest stretch at or above the threshold
+            if p < self.threshold:
+                break
+            up.append(t)
+        if not up or now - up[-1] < self.hold_s - 1e-6:
+            return False
+        self.t_last, self.said = now, []
+        return True
