@@ -187,18 +187,22 @@ def judge(bits, now, stamps, rules, work):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def arming(bits, flags, rules, counts):  # type: ignore[no-untyped-def]
-    """Return the state after STOP, trips and the arm word."""
+def arming(bits, now, flags, rules, memory, counts):  # type: ignore[no-untyped-def]
+    """Return the state after STOP, trips and the arm word; while tripped, T_HEARD is when something was last wrong."""
     state = counts[STATE]
     arm = bits & ARM != 0
     edge = arm and counts[ARM_WAS] == 0
     counts[ARM_WAS] = 1 if arm else 0
     if bits & STOP:
         return STOPPED
+    bad = flags & (F_STALE | F_SILENT | F_NOT_FINITE | F_FUTURE)
+    if bad and (state == TRIPPED or flags & F_FUTURE):
+        memory[T_HEARD] = now
     if flags & F_FUTURE:
         return STOPPED if state == STOPPED else TRIPPED
-    heard = bits & HAS_INTENT and not flags & (F_STALE | F_SILENT | F_NOT_FINITE)
-    by_itself = state == DISARMED and arm and heard and rules[AUTO]
+    heard = bits & HAS_INTENT and not bad
+    rested = state == DISARMED or (state == TRIPPED and now - memory[T_HEARD] >= rules[DISARM])
+    by_itself = rested and arm and heard and rules[AUTO]
     if by_itself or (edge and state in (DISARMED, TRIPPED, STOPPED)):
         counts[AWAITS_NEUTRAL] = 1 if rules[HARDWARE] else 0
         return NEUTRAL
@@ -232,11 +236,11 @@ def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: 
     motion = memory[MOTION:].reshape(2, n)
     before = counts[STATE]
     flags = judge(bits, now, stamps, rules, work)
-    state = arming(bits, flags, rules, counts)
+    state = arming(bits, now, flags, rules, memory, counts)
     bad = flags & (F_STALE | F_SILENT | F_FUTURE | F_NOT_FINITE)
     heard = bits & HAS_INTENT and not bad
     armed = state in (NEUTRAL, ACTIVE)
-    if heard or (armed and before not in (NEUTRAL, ACTIVE)):
+    if (heard and state != TRIPPED) or (armed and before not in (NEUTRAL, ACTIVE)):
         memory[T_HEARD] = now
     idle = now - memory[T_HEARD]
     if armed and idle >= rules[DISARM]:
