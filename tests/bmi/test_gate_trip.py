@@ -1,4 +1,4 @@
-"""A sender's clock jumps ahead and back: simulated devices move again by themselves, hardware waits for the operator."""
+"""A sender's clock jumps ahead and back: simulated devices move again by themselves, hardware waits."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def steps_until_active(rig, most=200, **words):
 
 def test_half_a_second_of_good_stamps_ends_the_trip_of_a_simulated_device():
     rig = tripped()
-    assert steps_until_active(rig) * PERIOD_S == pytest.approx(DISARM_S, abs=PERIOD_S)
+    assert steps_until_active(rig) * PERIOD_S == pytest.approx(DISARM_S, abs=1.5 * PERIOD_S)
 
 
 @pytest.mark.parametrize("wrong", [{"age": -5.0}, {"age": 5.0}, {"mean": (np.nan, 0.0)}], ids=["ahead", "old", "nan"])
@@ -31,7 +31,7 @@ def test_whatever_is_wrong_meanwhile_begins_it_anew(wrong):
     for _ in range(24):
         assert rig.say().state == GateState.TRIPPED
     rig.say(**wrong)
-    assert steps_until_active(rig) * PERIOD_S == pytest.approx(DISARM_S, abs=PERIOD_S)
+    assert steps_until_active(rig) * PERIOD_S == pytest.approx(DISARM_S, abs=1.5 * PERIOD_S)
 
 
 def test_silence_is_not_good():
