@@ -9,7 +9,8 @@ label                           unit      meaning
 ``position_x`` …                mm        where the effector is reckoned to be
 ``seq``                         1         number of the command modulo 2**24
 ``state``                       1         state of the gate: 0 disarmed … 2 active … 4 stopped
-``flags``                       1         which limits acted (``bmi.signals.GateFlag`` bits)
+``flags``                       1         which limits acted (``bmi.signals.GateFlag`` bits); 65536
+                                          more if the command selects (a click)
 ``age``                         s         age of the newest sample it rests on when issued
 ``bmi:seq``                     1         number of the row, for exact loss counts
 =============================== ========= =====================================================
@@ -31,6 +32,7 @@ from bmi.errors import DeviceError, StreamError
 from bmi.lsl.outlet import Outlet
 from bmi.signals import F64, SEQ_MODULO, Command, DeviceSpec, EffectorState, GateState, StreamSpec
 from devices.cursor import DIMS, Cursor
+from devices.flags import flags_word
 
 
 @dataclass(kw_only=True, eq=False)
@@ -116,7 +118,7 @@ class LSLDevice:
             if self._armed.is_set():  # asked under the lock: nothing follows a stop
                 self._seq = command.seq
                 self._publish(
-                    applied, command.state, command.flags, command.age_s(command.t_command), command.t_command
+                    applied, command.state, flags_word(command), command.age_s(command.t_command), command.t_command
                 )
         return applied
 

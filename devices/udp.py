@@ -11,12 +11,14 @@ offset type   meaning
 16     f64    time of the newest sample the command rests on, s, LSL clock of the sender
 24     f64    time the gate issued the command, s, same clock
 32     i32    state of the gate: 0 disarmed, 1 neutral, 2 active, 3 tripped, 4 stopped
-36     i32    which limits acted (``bmi.signals.GateFlag`` bits)
+36     i32    which limits acted (``bmi.signals.GateFlag`` bits); 65536 if it selects (a click)
 40     n f64  velocity, mm/s, after every limit
 ====== ====== ==========================================================================
 
 ``format: json`` sends the same as one line: ``{"bmi": 1, "seq": …, "t": …, "t_command": …, "state": …,
-"flags": …, "values": […]}``.
+"flags": …, "select": false, "values": […]}``, where ``flags`` are the limits alone.
+
+A selection travels in one datagram and is not repeated: one that is lost was not made.
 
 What a receiver owes: **rest by itself when nothing came for 80 ms**, and obey a stop (state 4, values 0)
 whatever its number. ``devices.emulators.udp.UDPEmulator`` is such a receiver to test against.
@@ -41,6 +43,7 @@ from bmi.errors import DeviceError
 from bmi.links import GuardLink
 from bmi.signals import F64, Command, DeviceSpec, EffectorState, GateState
 from devices.cursor import DIMS, Cursor
+from devices.flags import flags_word
 
 MAGIC = b"BMI1"
 HEADER = struct.Struct("<4sIqddii")
@@ -149,7 +152,7 @@ class UDPDevice:
         if self._binary:
             HEADER.pack_into(
                 self._datagram, 0, MAGIC, self.n_dims,
-                command.seq, command.t, command.t_command, command.state, command.flags,
+                command.seq, command.t, command.t_command, command.state, flags_word(command),
             )  # fmt: skip
             self._values[:] = applied
             try:
@@ -158,9 +161,8 @@ class UDPDevice:
             except OSError:  # as in `_send`
                 self.n_send_errors += 1
         else:
-            self._send(
-                _as_json(command.seq, command.t, command.t_command, command.state, command.flags, applied)
-            )
+            c = command
+            self._send(_as_json(c.seq, c.t, c.t_command, c.state, c.flags, applied, c.select))
         if not self._armed.is_set():  # stop() came from another thread while this was on its way
             self._send_stops()
         return applied
@@ -234,7 +236,7 @@ def _connected(family: int, kind: int, protocol: int, name: str, address: Any) -
 
 
 def _as_json(
-    seq: int, t: float | None, t_command: float | None, state: int, flags: int, values: F64
+    seq: int, t: float | None, t_command: float | None, state: int, flags: int, values: F64, select: bool = False
 ) -> bytes:
     frame = {"bmi": 1, "seq": seq, "t": t, "t_command": t_command, "state": int(state), "flags": int(flags)}
-    return json.dumps(frame | {"values": values.tolist()}).encode() + b"\n"
+    return json.dumps(frame | {"select": bool(select), "values": values.tolist()}).encode() + b"\n"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 STOPPED = 4
+SELECT = 65536
 
 
 class Frame(NamedTuple):
@@ -26,10 +27,13 @@ class Frame(NamedTuple):
     """When it was issued, s; NaN in a stop."""
     state: int
     flags: int
+    """Which limits acted."""
     values: tuple[float, ...]
     """Velocity, mm/s."""
     t_received: float = math.nan
     """When it arrived here, s, ``time.monotonic``."""
+    select: bool = False
+    """Whether it selects (a click)."""
 
 
 def decode(datagram: bytes) -> Frame:
@@ -45,7 +49,7 @@ def decode(datagram: bytes) -> Frame:
     values = struct.unpack_from(f"<{n}d", datagram, 40)
     if not all(map(math.isfinite, values)):
         raise ValueError(f"values that are not finite: {values}")
-    return Frame(seq, t, t_command, state, flags, values)
+    return Frame(seq, t, t_command, state, flags & ~SELECT, values, select=bool(flags & SELECT))
 
 
 def _decode_json(datagram: bytes) -> Frame:
@@ -55,7 +59,8 @@ def _decode_json(datagram: bytes) -> Frame:
             raise ValueError(f"protocol {d['bmi']!r}, expected 1")
         t, t_command = (math.nan if d[key] is None else float(d[key]) for key in ("t", "t_command"))
         values = tuple(map(float, d["values"]))
-        return Frame(int(d["seq"]), t, t_command, int(d["state"]), int(d["flags"]), values)
+        click = bool(d.get("select", False))
+        return Frame(int(d["seq"]), t, t_command, int(d["state"]), int(d["flags"]), values, select=click)
     except (KeyError, TypeError, UnicodeDecodeError) as e:
         raise ValueError(f"not a command: {datagram[:40]!r}") from e
 
@@ -80,6 +85,8 @@ class UDPEmulator:
         Datagrams obeyed, undecodable, not newer than one before, and missing by their numbers.
     n_deadman : int
         Times it came to rest because nothing came.
+    n_selections : int
+        Commands that selected.
     t_rest : float
         When it last came to rest, s, ``time.monotonic``; NaN while moving.
     """
@@ -94,7 +101,7 @@ class UDPEmulator:
         n_kept: int = 10_000,
     ) -> None:
         self.n_dims, self.hold_s = n_dims, hold_s
-        self.n_good = self.n_bad = self.n_old = self.n_lost = self.n_deadman = 0
+        self.n_good = self.n_bad = self.n_old = self.n_lost = self.n_deadman = self.n_selections = 0
         self.t_rest = math.nan
         self.velocity = (0.0,) * n_dims
         """What it does now, mm/s."""
@@ -156,6 +163,7 @@ class UDPEmulator:
                 self.n_lost += frame.seq - self._seq - 1 if self._seq >= 0 else 0
                 self._seq = frame.seq
             self.n_good += 1
+            self.n_selections += frame.select and not stops
             self._move(now)
             self.frames.append(frame._replace(t_received=now))
             self._obey((0.0,) * self.n_dims if stops else frame.values, now)

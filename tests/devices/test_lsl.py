@@ -60,6 +60,15 @@ def test_what_is_applied_is_what_arrives_with_its_reasons(device, received):
     assert (second["position_x"], second["position_y"]) == pytest.approx((0.03, 0.04))
 
 
+def test_a_selection_is_bit_16_of_the_flags(device, received):
+    device.arm()
+    for seq in range(3):
+        c = command(seq, [1.0, 0.0], flags=GateFlag.JERK)
+        c.select = seq == 1
+        device.write(c, 0.01 * seq)
+    assert [row["flags"] for _, row in received(3)] == [128.0, 65536.0 + 128.0, 128.0]
+
+
 def test_the_stream_declares_a_unit_per_channel(device):
     import pylsl
 

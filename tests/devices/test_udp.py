@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import socket
 import struct
 import subprocess
@@ -70,6 +71,45 @@ def test_what_is_applied_is_what_arrives(device, emulator):
     assert [f.seq for f in sent] == list(range(20))
     assert {(f.t, f.t_command) for f in sent} == {(10.0, 10.002)}
     assert (emulator.n_bad, emulator.n_old, emulator.n_lost) == (0, 0, 0)
+
+
+def selecting(seq, select):
+    c = command(seq, [10.0, 0.0], flags=GateFlag.SPEED)
+    c.select = select
+    return c
+
+
+def test_a_selection_arrives_once_beside_the_limits_that_acted(device, emulator):
+    device.arm()
+    for seq in range(5):
+        device.write(selecting(seq, seq == 3), 0.01 * seq)
+    assert emulator.wait_for(lambda e: e.n_good == 8)
+    sent = [f for f in emulator.frames if f.state != GateState.STOPPED]
+    assert [f.select for f in sent] == [False, False, False, True, False]
+    assert {f.flags for f in sent} == {int(GateFlag.SPEED)}
+    assert emulator.n_selections == 1
+
+
+def test_a_selection_is_bit_16_of_the_flags_or_a_key():
+    """What an old receiver reads it still reads: the layout is the same."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(2.0)
+        got = []
+        for form in ("binary", "json"):
+            device = UDPDevice(port=receiver.getsockname()[1], format=form)
+            device.open()
+            device.arm()
+            device.write(selecting(7, True), 0.0)
+            got.append([receiver.recv(1000) for _ in range(4)][-1])
+            device.close()
+            while select.select([receiver], [], [], 0.05)[0]:
+                receiver.recv(1000)
+    assert (len(got[0]), struct.unpack_from("<i", got[0], 36)[0]) == (56, 65536 + 32)
+    told = json.loads(got[1])
+    assert (told["select"], told["flags"]) == (True, 32)
+    del told["select"]
+    assert not decode(json.dumps(told).encode()).select
 
 
 def test_a_command_beyond_the_limit_is_slowed_in_its_own_direction(emulator):
