@@ -132,6 +132,13 @@ class Guard:
             pass
         control.set(Word.GUARD_STATE, ProcessState.DONE)
 
+    def close(self) -> None:
+        """Let go of the lane's process descriptor and of the log."""
+        if self._lane >= 0:
+            os.close(self._lane)
+            self._lane = -1
+        self._log.close()
+
     def once(self, wait_ms: int) -> bool:
         """Look once, after waiting; return False when there is nothing left to guard."""
         if self._lane >= 0 and not self._gone_ns:

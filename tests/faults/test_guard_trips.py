@@ -103,10 +103,10 @@ def test_nothing_moves_while_the_lane_is_away_and_it_begins_anew_when_it_is_back
         assert not rig.last_moving_before(0.2)
         os.kill(rig.lane.pid, signal.SIGCONT)
         rig.wait_moving()
-        assert rig.control.get(Word.GUARD_TRIPS) == 1
-        text = (tmp_path / "guard.log").read_text()
-        assert '"guard.trip", "reason": "silent"' in text
-        assert '"guard.clear"' in text
+        assert rig.control.get(Word.GUARD_TRIPS) >= 1
+        log = tmp_path / "guard.log"
+        rig.wait_for(lambda: '"guard.clear"' in log.read_text(), 2.0)
+        assert '"guard.trip", "reason": "silent"' in log.read_text()
 
 
 def test_an_orderly_end_is_no_trip(tmp_path):
