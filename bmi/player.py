@@ -31,7 +31,7 @@ def play(path: Path, speed: float, console: Console) -> int:
         source_id=f"bmi-player-{path.stem}",
     )  # fmt: skip
     clock = LSLClock()
-    with Outlet(spec, samples_per_push=1, sync=False) as outlet:
+    with Outlet(spec, samples_per_push=1) as outlet:
         console.print(
             f"stream {spec.name!r} is on the network: {spec.n_channels} channels, {rate:g} Hz; waiting for a reader"
         )
