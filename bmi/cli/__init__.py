@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from bmi.cli import benches, calibrate, live, offline, record, recordings
+from bmi.cli import benches, calibrate, doctor, live, offline, record, recordings
 from bmi.errors import BMIError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command()(recordings.inspect)
 app.command()(recordings.recover)
 app.command("eval")(recordings.evaluate)
 app.add_typer(benches.app, name="bench")
+app.command()(doctor.doctor)
 app.command()(offline.version)
 
 
