@@ -18,6 +18,7 @@ def test_two_values_by_hand():
     """Resamples of {0, 1} have mean 0, 1/2, 1 with probability 1/4, 1/2, 1/4."""
     assert interval([0.0, 1.0], 0) == (0.5, 0.0, 1.0)  # 2.5 and 97.5 % lie in the outer quarters
     assert interval([0.0, 1.0], 0, level=0.4) == (0.5, 0.5, 0.5)  # 30 and 70 % lie in the middle half
+    assert interval([0.0, 1.0], 0, level=0.4, method="bca") == (0.5, 0.5, 0.5)  # ties count half: no bias
 
 
 def test_three_values_by_hand():

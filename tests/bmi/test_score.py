@@ -117,6 +117,16 @@ def test_the_way_is_scored_beside_its_chance():
     assert "movement error   2.25" in str(s)
 
 
+def test_holding_the_target_adds_nothing_to_the_way_there():
+    held = [
+        w._replace(t=np.arange(9) * 0.1, position=np.vstack([w.position, np.tile(w.goal + 3.0, (5, 1))]))
+        for w in AROUND
+    ]
+    before, after = (score([trial(), trial(1)], n_targets=8, seed=0, trajectories=ways) for ways in (AROUND, held))
+    assert after.movement_error_mm == before.movement_error_mm
+    assert after.chance_movement_error_mm == before.chance_movement_error_mm
+
+
 def test_only_successful_ways_are_averaged():
     far = AROUND[1]._replace(position=AROUND[1].position + np.array([500.0, 0.0]))
     s = score([trial(), trial(1, success=False)], n_targets=8, seed=0, trajectories=[AROUND[0], far])

@@ -61,18 +61,19 @@ def test_the_mean_counts_every_dimension_the_same():
     assert np.isnan(r2_mean(np.ones((5, 1)), np.ones((5, 1))))
 
 
-TRIALS = np.repeat(np.arange(20), 50)
+TRIALS = np.sort(np.random.default_rng(9).integers(20, size=1000))
 
 
 def test_the_interval_is_of_whole_trials():
     """A single resample is the score of its trials put end to end."""
     rng = np.random.default_rng(1)
-    hat = X + rng.normal(size=X.shape) * [1.0, 5.0] + 300.0
-    found = r2_interval(X + 300.0, hat, TRIALS, 7, n_bootstrap=1)
+    x = X + TRIALS[:, None] + 300.0  # trials differ in length and mean
+    hat = x + rng.normal(size=X.shape) * [1.0, 5.0]
+    found = r2_interval(x, hat, TRIALS, 7, n_bootstrap=1)
     drawn = np.random.default_rng(7).integers(20, size=20)
     rows = np.concatenate([np.flatnonzero(k == TRIALS) for k in drawn])
-    assert found.value == pytest.approx(r2_weighted(X + 300.0, hat))
-    assert found.low == found.high == pytest.approx(r2_weighted(X[rows] + 300.0, hat[rows]))
+    assert found.value == pytest.approx(r2_weighted(x, hat))
+    assert found.low == found.high == pytest.approx(r2_weighted(x[rows], hat[rows]))
 
 
 def test_errors_that_last_a_trial_leave_more_doubt_than_their_samples_seem_to():

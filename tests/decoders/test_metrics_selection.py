@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from bmi.errors import ContractError
 from decoders.metrics import accuracy, auc, chance_accuracy, confusion, itr_bit, itr_interval, kappa
 
-TABLE = [[1, 1, 0], [1, 2, 0], [0, 0, 1]]
+TABLE = [[1, 1, 0], [0, 3, 0], [0, 0, 1]]
 
 
 def test_six_selections_by_hand():
-    counts = confusion([0, 0, 1, 1, 1, 2], [0, 1, 1, 1, 0, 2], 3)
+    counts = confusion([0, 0, 1, 1, 1, 2], [0, 1, 1, 1, 1, 2], 3)
     np.testing.assert_array_equal(counts, TABLE)
-    assert accuracy(counts) == pytest.approx(4 / 6)
-    # rows 2, 3, 1 and columns 2, 3, 1: by chance (4 + 9 + 1) / 36; (24 - 14) / (36 - 14)
-    assert kappa(counts) == pytest.approx(10 / 22)
+    assert accuracy(counts) == pytest.approx(5 / 6)
+    # rows 2, 3, 1 and columns 1, 4, 1: by chance (2 + 12 + 1) / 36; (30 - 15) / (36 - 15)
+    assert kappa(counts) == pytest.approx(15 / 21)
 
 
 def test_saying_always_the_same_is_chance_however_often_it_is_right():
