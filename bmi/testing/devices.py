@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
-from bmi.contracts import Device
+from bmi.contracts import Device, Guarded
 from bmi.errors import DeviceError, PluginError
 from bmi.signals import F64, Command, GateState
 
@@ -38,7 +40,8 @@ def check_device(factory: Callable[[], Device], *, speed: float | None = None, t
     moves on ``open`` and ``arm``, nor by commands while not armed; what is applied is what was asked, slowed
     to the limit; NaN and Inf move nothing; ``stop`` is idempotent, works in every state and from another
     thread, and drops late commands; ``close`` is idempotent and it opens again; restoring ``state()``
-    restores what follows, bit by bit.
+    restores what follows, bit by bit. If it is hardware, or hands out a ``guard_link``: the link is refused while
+    closed, is a descriptor of its own from ``open`` to ``close``, and takes its stop message whole.
     """
     device = factory()
     _declaration(device)
@@ -51,11 +54,32 @@ def check_device(factory: Callable[[], Device], *, speed: float | None = None, t
         _applied(device, speed, t0)
         _stop(device, speed, t0)
         _snapshot(device, speed, t0)
+        _guard(device)
     finally:
         device.close()
     device.close()
     device.open()
     device.close()
+
+
+def _guard(device: Device) -> None:
+    _require(
+        isinstance(device, Guarded) or not device.spec.hardware,
+        "hardware hands out a guard_link(), so that the guard process can stop it alone",
+    )
+    if not isinstance(device, Guarded):
+        return
+    device.close()
+    _refused(device.guard_link, "guard_link() is refused while closed")
+    device.open()
+    link = device.guard_link()
+    _require(link.stop and link.repeat >= 1, "guard_link() has a stop message and how often to send it")
+    try:
+        os.fstat(link.fd)
+        _require(os.write(link.fd, link.stop) == len(link.stop), "the link takes the whole stop in one write")
+    except OSError as e:
+        sent = e.errno == errno.ECONNREFUSED  # nobody listens, but it went out
+        _require(sent, f"guard_link() is an open descriptor that takes the stop ({e})")
 
 
 def command_of(device: Device, values: F64, now: float) -> Command:
