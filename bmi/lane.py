@@ -5,7 +5,6 @@ Nothing else lives here. Whoever wants to know what happens reads the rings; nob
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter_ns
@@ -14,16 +13,19 @@ import numpy as np
 
 from bmi.contracts import Clock, Source
 from bmi.control import Control, LaneState, Word
-from bmi.journal import EVENT_DTYPE, feature_dtype
+from bmi.errors import StreamError
+from bmi.guard import Heed
+from bmi.journal import EVENT_DTYPE, event_text, feature_dtype
 from bmi.line import Line
 from bmi.params import flatten, unflatten
 from bmi.pipeline import pack_into
 from bmi.ring import Ring
 from bmi.samples import SampleRing
-from bmi.signals import AnyArray, Bundle, Event
+from bmi.signals import AnyArray, Bundle, Chunk, Event
 from bmi.slots import Slots
 
 SNAPSHOT_S = 1.0
+_MOST_TURNS = 32  # of the other streams' chunks taken after one of the primary
 _ARM, _STOP = int(Word.ARM), int(Word.STOP)  # plain numbers: an enum member is looked up before the command leaves
 
 
@@ -108,12 +110,15 @@ class Journal:
     def event(self, event: Event) -> None:
         """Write one event down."""
         self._event["t"] = event.t
-        self._event["text"] = json.dumps({"kind": event.kind, **event.data}).encode()
+        self._event["text"] = event_text(event)
         self.events.write(self._event)
 
 
 class Lane:
     """Reads, steps, writes, until told to stop or the blocks are over.
+
+    No fault of a stream ends it: the gate rests on silence, what happened is an event, and a source that returns is
+    read again.
 
     Parameters
     ----------
@@ -146,8 +151,11 @@ class Lane:
     ) -> None:
         self.line, self.clock, self.control, self.journal, self.slots = line, clock, control, journal, slots
         self._words = control.words
+        self._heed = Heed(control, hardware=line.device.spec.hardware)
         self._primary, self._others = sources[0], tuple(sources[1:])
         self._sources = tuple(sources)
+        self._speakers = tuple(s.events for s in sources if hasattr(s, "events"))
+        self._complained: dict[str, float] = {}
         self._poll_s = poll_s
         self._offsets = [0.0] * len(sources)
         spec = line.specs[0]
@@ -167,6 +175,7 @@ class Lane:
                 self.once()
         finally:
             line.device.stop("the lane ended")
+            control.set(Word.LANE_STATE, LaneState.READY)  # no longer running: its silence means nothing now
 
     def once(self) -> None:
         """One turn: read, swap parameters if new ones lie ready, step, write down.
@@ -175,19 +184,56 @@ class Lane:
         -----
         *Realtime*: once a push, or every ``poll_s`` while the stream is silent.
         """
-        chunk = self._primary.read(self._poll_s)
-        bundle: Bundle = (chunk, *[s.read(0.0) for s in self._others]) if self._others else (chunk,)
+        try:
+            chunk = self._primary.read(self._poll_s)
+        except StreamError as e:
+            chunk = None
+            self._complain(self._primary, e)
+            self.clock.sleep_until(self.clock.now() + self._poll_s)
+        if not self._others:
+            self._step((chunk,))
+            return
+        bundle = (chunk, *map(self._next, self._others))
+        self._step(bundle)
+        for _ in range(_MOST_TURNS):  # the others may push more often than the primary
+            if bundle[1:].count(None) == len(self._others) or self.line.blocks.done:
+                return
+            bundle = (None, *map(self._next, self._others))
+            if bundle.count(None) < len(bundle):
+                self._step(bundle)
+
+    def _next(self, source: Source) -> Chunk | None:
+        """Return what a stream besides the primary has ready."""
+        try:
+            return source.read(0.0)
+        except StreamError as e:
+            self._complain(source, e)
+            return None
+
+    def _complain(self, source: Source, error: StreamError) -> None:
+        """Write down that a source gave up, at most once a second; it is asked again all the same."""
+        name, now = source.spec.name, self.clock.now()
+        if now - self._complained.get(name, -np.inf) >= 1.0:
+            self._complained[name] = now
+            self.line.events.append(Event(now, "stream.lost", {"stream": name, "message": str(error)}))
+
+    def _step(self, bundle: Bundle) -> None:
+        """Take one step with what was read, and write it down."""
+        chunk = bundle[0]
         clock, control, line, journal = self.clock, self.control, self.line, self.journal
         now = clock.now()
         block = line.blocks.index
         words = self._words
-        line.step(bundle, now, arm=words[_ARM] != 0, stop=words[_STOP] != 0, clock=clock.now)
+        armed = words[_ARM] != 0 and self._heed.arms(perf_counter_ns())
+        line.step(bundle, now, arm=armed, stop=words[_STOP] != 0, clock=clock.now)
         # The command has left. What follows has until the next push.
         for k, source in enumerate(self._sources):
             self._offsets[k] = getattr(source, "clock_offset", 0.0)
         line.record.offsets(self._offsets)
         if line.blocks.index != block and not line.blocks.done:
             line.events.append(_block_start(now, line))
+        for events in self._speakers:
+            line.events.extend(events())
         if chunk is not None and clock.now() - chunk.t_arrival > self._period_s:
             control.add(Word.MISSED_DEADLINES)
         if journal is not None:

@@ -48,3 +48,32 @@ def holes_from_stamps(t: np.ndarray, rate_hz: float, slack: float) -> list[tuple
         if missing > slack:
             holes.append((i, round(missing)))
     return holes
+
+
+@dataclass
+class Stamps:
+    """Tell jumps of a sender's clock from late samples: numbered samples, one after the other, none missing."""
+
+    period_s: float
+    last: float | None = None
+    skew: float = 0.0
+    """Jumps told so far, added up."""
+    ahead_known: bool = False
+
+    def take(self, stamp: float, arrival: float) -> float:
+        """Return by how much the clock jumped before this sample, or how far it has crept ahead, s; else 0."""
+        ahead = stamp - arrival
+        step = 0.0 if self.last is None else stamp - self.last - self.period_s
+        self.last = stamp
+        impossible = step < -0.05 or (step > 0.05 and ahead > 0.005)
+        back_again = step > 0.05 and self.skew < -0.05
+        if impossible or back_again:
+            self.skew += step
+            self.ahead_known = ahead > 0.005
+            return step
+        if ahead > 0.005 and not self.ahead_known:
+            self.ahead_known = True
+            return ahead
+        if ahead < 0.0025:
+            self.ahead_known = False
+        return 0.0
