@@ -17,7 +17,7 @@ from bmi.bitrate import difficulty_bit, effective_throughput, grid_bit_rate, thr
 from bmi.bootstrap import NOTHING, Estimate, interval, mean, median
 from bmi.contracts import TrialResult
 from bmi.movement import Trajectory, deviation, entries, held, movement, reach
-from bmi.signals import F64
+from bmi.signals import F64, AnyArray
 
 __all__ = ["MOVEMENT", "Estimate", "ReachScore", "Trajectory", "path_efficiency", "score", "throughput_bit_s"]
 
@@ -61,7 +61,7 @@ class ReachScore:
     """From first entry to the entry that was held (dial-in or orbit time), mean over successful trials."""
     effective_throughput_bit_s: Estimate
     """ISO 9241-411, see ``bmi.bitrate.effective_throughput``: successful trials, end point where the way ends,
-    one condition for each width and half bit of difficulty. Of a target that has to be held the end points lie
+    a condition being one width and one bit of difficulty. Of a target that has to be held the end points lie
     inside by rule; compare it only with the same task."""
     movement_error_mm: Estimate
     """Mean distance from the task axis ME; this and the following are means over successful trials, defined in
@@ -195,17 +195,31 @@ def _effective_throughput(
     pairs = [(r, w) for r, w in zip(results, ways, strict=False) if r.success and len(w.t)]
     if not pairs:
         return NOTHING
-    kinds = [(r.width_mm, round(2.0 * difficulty_bit(r.distance_mm, r.width_mm))) for r, _ in pairs]
-    number = {kind: k for k, kind in enumerate(sorted(set(kinds)))}
     return effective_throughput(
         np.array([w.position[0] for _, w in pairs]),
         np.array([w.goal for _, w in pairs]),
         np.array([w.position[-1] for _, w in pairs]),
         np.array([r.acquire_s for r, _ in pairs]),
-        np.array([number[kind] for kind in kinds]),
+        _conditions([r for r, _ in pairs]),
         seed,
         n_bootstrap=n_bootstrap,
     )
+
+
+def _conditions(trials: Sequence[TrialResult]) -> AnyArray:
+    """Number the trials of one width whose difficulty is within one bit of the easiest, then of the next easiest.
+
+    Reaches do not begin where they were meant to, so nominal distances vary; fixed bins would split a condition
+    whose difficulty lies on their edge.
+    """
+    kinds = [(r.width_mm, difficulty_bit(r.distance_mm, r.width_mm)) for r in trials]
+    number = np.zeros(len(kinds), np.int64)
+    first, count = (math.nan, 0.0), -1
+    for k in sorted(range(len(kinds)), key=kinds.__getitem__):
+        if kinds[k][0] != first[0] or kinds[k][1] > first[1] + 1.0:
+            first, count = kinds[k], count + 1
+        number[k] = count
+    return number
 
 
 def _others(ways: Sequence[Trajectory], seed: int) -> list[tuple[Trajectory, F64]]:

@@ -136,12 +136,17 @@ def test_only_successful_ways_are_averaged():
 
 
 def test_throughput_by_end_points():
-    """78, 80, 82 mm along the axis in 1 s: W_e = 4.133 x 2 mm, D_e = 80 mm. Two of one difficulty are too few."""
+    """78, 80, 82 mm along the axis in 1 s: W_e = 4.133 x 2 mm, D_e = 80 mm. Two of a kind are too few."""
     ways = [way([0.0, 50.0, x]) for x in (78.0, 80.0, 82.0)]
     s = score([trial(k) for k in range(3)], n_targets=8, seed=0, trajectories=ways)
     assert s.effective_throughput_bit_s.value == pytest.approx(math.log2(80 / 8.266 + 1))
-    mixed = [trial(0), trial(1), trial(2, distance_mm=30.0)]
+    # log2(80 / 24 + 1) = 2.12 bit; 1.13 bit at 28.5 mm is less than one bit easier, 1.07 bit at 26.4 mm more
+    near = [trial(0), trial(1), trial(2, distance_mm=28.5)]
+    assert score(near, n_targets=8, seed=0, trajectories=ways).effective_throughput_bit_s.value > 0
+    mixed = [trial(0), trial(1), trial(2, distance_mm=26.4)]
     assert math.isnan(score(mixed, n_targets=8, seed=0, trajectories=ways).effective_throughput_bit_s.value)
+    wider = [trial(0), trial(1), trial(2, width_mm=25.0)]
+    assert math.isnan(score(wider, n_targets=8, seed=0, trajectories=ways).effective_throughput_bit_s.value)
 
 
 def test_of_very_many_targets_some_are_drawn_for_chance():
