@@ -70,6 +70,32 @@ def decoders(
             typer.echo(f"{key}: {value}")
 
 
+@app.command()
+def swap(
+    swaps: Annotated[int, typer.Option(min=20, help="Parameter exchanges in all.")] = 10_000,
+    blocks: Annotated[int, typer.Option(min=2, help="Blocks with swaps, and as many without, alternating.")] = 20,
+    channels: Annotated[int, typer.Option(min=1, help="Features a step.")] = 256,
+    states: Annotated[int, typer.Option(min=2, help="States of the Kalman filter.")] = 10,
+    q: Annotated[str, typer.Option(help="Encoding noise exchanged: full or diagonal.")] = "full",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Exchange a decoder's parameters after every step at 1 kHz: is any torn, and what does the step notice?
+
+    Example:  [bold]bmi bench swap --json[/bold]
+    """
+    from bmi.bench.swap import bench_swap
+
+    result = bench_swap(swaps, blocks, n_channels=channels, n_states=states, q=q, seed=seed)
+    if as_json:
+        print_json(result)
+        return
+    _rows("µs", {**{f"step, {k} swaps": v for k, v in result["step_us"].items()}, "swap": result["swap_us"]})
+    ratio = result["p99_ratio"]
+    typer.echo(f"p99 of the step, with over without: {ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]")
+    typer.echo(f"{result['swaps']} swaps, {result['torn']} torn, {result['rejected']} rejected")
+
+
 def _rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
