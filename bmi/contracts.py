@@ -154,12 +154,19 @@ class Learner(Protocol):
         """Start from the decoder's parameters."""
         ...
 
-    def observe(self, y: F64, intended: F64, t: float) -> None:
-        """Take one feature vector (n_features,) with the intention estimated for it (n_dims,)."""
+    def observe(self, y: F64, intended: F64, t: float, position: F64 | None = None) -> None:
+        """Take one feature vector (n_features,) with the intention estimated for it, (n_dims,) mm/s.
+
+        ``position`` is where the effector was, (n_dims,) mm, for decoders whose features may be tuned to it.
+        """
         ...
 
     def update(self) -> Params | None:
-        """Return new parameters when a batch is complete and passes the guards, else None."""
+        """Return new parameters when a batch is complete, else None; ``bmi.guarding`` decides about them."""
+        ...
+
+    def revert(self, params: Params) -> None:
+        """Go on from ``params``, the last good ones, and forget what was learned since they were made."""
         ...
 
     def finish(self) -> Params | None:

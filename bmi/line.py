@@ -67,10 +67,20 @@ class Line:
                 f"{len(device.dims)} {device.dims}: set n_dims of the one or the other"
             )
         n = len(device.dims)
-        self.gate.bind(spec, device, specs[0].max_samples / specs[0].rate_hz if specs[0].rate_hz else 0.02)
+        clicks = self.pipeline.click is not None
+        push_s = specs[0].max_samples / specs[0].rate_hz if specs[0].rate_hz else 0.02
+        self.gate.bind(spec, device, push_s, selects=clicks)
+        asked = bool(getattr(self.task, "selects", False))
+        if asked and not clicks:
+            raise ContractError(
+                f"the task ({type(self.task).__name__}) waits for clicks, but nothing decodes them: "
+                "give a click decoder (click: {use: hmm}), or let the task select by dwelling"
+            )
+        self._clicked = asked
         self.task.bind(n, rng)
         self.assist.bind(n)
         self.specs = specs
+        self._told: F64 | None = getattr(self.pipeline.decoder, "position_", None)
         self.record = StepRecord(len(specs), n)
         self._newest = np.zeros(2)
         self._blended = Intent(np.zeros(n), np.zeros((n, n)), 0.0, 0.0)
@@ -88,15 +98,18 @@ class Line:
         velocity: F64,
         arm: bool,
         stop: bool,
+        radius: float = 0.0,
     ) -> Command | None:
         """Decode, blend, gate: a function of its arguments and of ``state()``, nothing else.
 
-        ``goal`` is None between trials. Afterwards ``intent`` holds what was decoded in this step (or None)
-        and ``decode_ns``, ``gate_ns`` how long it took.
+        ``goal`` is None between trials; ``radius`` is the goal's, mm. Afterwards ``intent`` holds what was decoded in
+        this step (or None) and ``decode_ns``, ``gate_ns`` how long it took.
         """
         t0 = perf_counter_ns()
         chunk = bundle[0]
         newest = self._newest
+        if self._told is not None:  # a decoder that is fed its effector's position back
+            np.copyto(self._told, position, where=np.isfinite(position))
         if chunk is not None:
             newest[0] = chunk.t[-1]
             newest[1] = chunk.t_arrival
@@ -107,8 +120,10 @@ class Line:
             intent = None if self._one_stream else self._secondary(bundle)
         t1 = perf_counter_ns()
         self.intent = intent
-        if intent is not None and assist > 0.0:
-            intent = self._blend(intent, goal, assist, position)
+        if intent is not None:
+            select = self.assist.watch(goal, radius, position, now) if self._clicked else 0.0
+            if assist > 0.0:
+                intent = self._blend(intent, goal, assist, position, select)
         self.intended = intent
         command = self.gate.step(
             intent, now, position, velocity, arm=arm, stop=stop,
@@ -121,12 +136,13 @@ class Line:
         """Let the other streams' stages see their chunks even when the primary brought nothing."""
         return self.pipeline.step(bundle) if any(c is not None for c in bundle) else None
 
-    def _blend(self, intent: Intent, goal: F64 | None, assist: float, position: F64) -> Intent:
+    def _blend(self, intent: Intent, goal: F64 | None, assist: float, position: F64, select: float) -> Intent:
         """Mix the goal-directed intention into the decoded one; between trials it is to rest."""
         b = self._blended
         self.assist.blend(intent.mean, goal, position, assist, b.mean)
         b.cov, b.t, b.t_arrival = intent.cov, intent.t, intent.t_arrival
         b.params_version, b.abstains = intent.params_version, intent.abstains and assist < 1.0
+        b.select = (1.0 - assist) * intent.select + assist * select if assist < 1.0 else select
         return b
 
     def step(
@@ -165,8 +181,9 @@ class Line:
         assist, active = self.blocks.assist, goal.active
         goal.assist = assist
         command = self.decide(
-            bundle, now, goal.position if active else None, assist, effector.position, effector.velocity, arm, stop
-        )
+            bundle, now, goal.position if active else None, assist, effector.position, effector.velocity, arm, stop,
+            goal.radius,
+        )  # fmt: skip
         t0 = perf_counter_ns()
         applied = self.device.write(command, now) if command is not None else None
         write_ns = perf_counter_ns() - t0
@@ -184,14 +201,14 @@ class Line:
               self.decode_ns, self.gate_ns, write_ns)  # fmt: skip
         if arm or self._begun:  # blocks begin when the device is first armed
             self._begun = True
-            self._advance(now)
+            self._advance(now, command is not None and command.select)
         return command
 
-    def _advance(self, now: float) -> None:
-        """Let task and blocks see the new state of the effector."""
+    def _advance(self, now: float, selected: bool) -> None:
+        """Let task and blocks see the new state of the effector, and whether a click passed."""
         blocks, task = self.blocks, self.task
         if not (blocks.done or blocks.resting):
-            task.step(now, self.device.effector.position)
+            task.step(now, self.device.effector.position, selected)
             events = task.events()
             if events:
                 self._hear(events)
@@ -229,11 +246,18 @@ class Line:
         r = self.record
         return self.assist.intention(r.goal, r.position, out)
 
+    def select_label(self) -> int:
+        """Whether a click was intended in the last step, as a label: 1 yes, 0 no, -1 not known or not to be learned."""
+        r = self.record
+        if not (self._clicked and self.blocks.learning) or r.goal_age_s < self.assist.reaction_s:
+            return -1  # just after a goal a participant may still be clicking the last
+        return self.assist.clicking(float(r.row["now"][0]))
+
     def feature(self, row: AnyArray) -> None:
         """Fill a feature record (1,) of ``bmi.journal.feature_dtype`` with what a learner may want to know."""
         r, intent = self.record, self.intent
         row["step"], row["block"], row["learn"] = r.step, self.blocks.index, self.learnable()
-        row["select"] = -1
+        row["select"] = self.select_label()
         row["t"] = intent.t if intent is not None else r.row["now"]
         row["radius"] = r.row["goal_radius"]
         self.label(row["intended"][0])
@@ -242,4 +266,5 @@ class Line:
 
     def state(self) -> State:
         """Return every array the next ``decide`` depends on."""
-        return (*self.pipeline.state(), *self.gate.state(), self._newest)
+        seen = self.assist.state() if self._clicked else ()
+        return (*self.pipeline.state(), *self.gate.state(), self._newest, *seen)

@@ -1,4 +1,8 @@
-"""Closed-loop decoder adaptation: the encoder is refitted while the participant uses it."""
+"""Closed-loop decoder adaptation: the encoder is refitted while the participant uses it.
+
+What learners of a Kalman filter share stands here (whom they can teach, what states labels stand for), and
+SmoothBatch; recursive maximum likelihood is in ``decoders.rml``, ReFIT in ``decoders.refit``.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,96 @@ from annotated_types import Ge, Gt, Le
 
 from bmi.contracts import Decoder
 from bmi.errors import ContractError, NotFittedError
-from bmi.signals import F64
+from bmi.signals import F64, AnyArray
 from decoders.kalman import Kalman
 from decoders.statespace import KalmanParams, fit_encoder, params_from
+
+
+def pupil(learner: str, decoder: Decoder, n_features: int, n_dims: int) -> tuple[Kalman, KalmanParams]:
+    """Return the Kalman filter to be taught, and its parameters.
+
+    Raises
+    ------
+    ContractError
+        If the decoder is no Kalman filter, or of another size.
+    NotFittedError
+        If it has no parameters, not even a cold start.
+    """
+    if not isinstance(decoder, Kalman):
+        raise ContractError(
+            f"{learner} adapts a 'kalman' decoder, given {type(decoder).__name__}; choose another learner"
+        )
+    params = decoder.params_
+    if params is None:
+        raise NotFittedError(f"{learner}: the decoder has no parameters; start it cold or load a calibration")
+    if params.C.shape[0] != n_features or decoder.n_dims != n_dims:
+        raise ContractError(
+            f"{learner}: decoder has {len(params.C)} features, {decoder.n_dims} dimensions, "
+            f"told {n_features} and {n_dims}"
+        )
+    return decoder, params
+
+
+def varied(X: F64) -> bool:
+    """Whether intentions (n, n_dims) go every way: along one line they say nothing of the other directions."""
+    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(X.T)))
+    return bool(spread[0] > 1e-3 * spread[-1])
+
+
+class Labelled:
+    """Features with the intention estimated for each, in order of time, up to a fixed number.
+
+    Attributes
+    ----------
+    n : int
+        How many there are.
+    """
+
+    def __init__(self, capacity: int, decoder: Kalman, n_features: int, dt_s: float) -> None:
+        d = decoder.n_dims
+        self.capacity, self.n = capacity, 0
+        self._d, self._order, self._encoded, self._dt_s = d, decoder.n_states // d, decoder._encoded, dt_s
+        self._y, self._t = np.zeros((capacity, n_features)), np.zeros(capacity)
+        self._x, self._p = np.zeros((capacity, d)), np.zeros((capacity, d))
+
+    @property
+    def full(self) -> bool:
+        """Whether no more goes in."""
+        return self.n == self.capacity
+
+    def add(self, y: F64, intended: F64, t: float, position: F64 | None) -> None:
+        """Take one, unless it is full or the intention is not finite."""
+        if self.full or not np.isfinite(intended).all():
+            return
+        i = self.n
+        self._y[i], self._x[i], self._t[i] = y, intended, t
+        self._p[i] = np.nan if position is None else position
+        self.n += 1
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.n = 0
+
+    def pieces(self) -> AnyArray:
+        """Return the number of the contiguous piece of each row, (n,)."""
+        seam = np.diff(self._t[: self.n], prepend=-np.inf) > 1.5 * self._dt_s
+        return np.asarray(np.cumsum(seam))
+
+    def states(self) -> tuple[F64, F64, AnyArray]:
+        """Return features (n, n_features), states (n, n_states) and pieces (n,).
+
+        Velocity is the intended one. Position, where features may be tuned to it, is the effector's, else 0.
+        Acceleration is the change of the intention; it is not known where a piece begins.
+        """
+        n, d, pieces = self.n, self._d, self.pieces()
+        S = np.zeros((n, self._order * d))
+        S[:, :d] = self._x[:n]
+        if d in self._encoded and self._order > 1:
+            S[:, d : 2 * d] = self._p[:n]
+        if self._order > 2:
+            S[1:, 2 * d :] = np.diff(self._x[:n], axis=0) / self._dt_s
+            S[np.flatnonzero(np.diff(pieces, prepend=-1)), 2 * d :] = np.nan
+        return self._y[:n], S, pieces
 
 
 @dataclass(kw_only=True)
@@ -42,67 +133,47 @@ class SmoothBatch:
     """Ridge on the batch's encoder, as a fraction of the intention's mean square."""
 
     def bind(self, decoder: Decoder, n_features: int, n_dims: int, dt_s: float) -> None:
-        """Start from the decoder's parameters.
-
-        Raises
-        ------
-        ContractError
-            If the decoder is no Kalman filter, or of another size.
-        NotFittedError
-            If it has no parameters, not even a cold start.
-        """
-        if not isinstance(decoder, Kalman):
-            raise ContractError(
-                f"smoothbatch adapts a 'kalman' decoder, given {type(decoder).__name__}; choose another learner"
-            )
-        if decoder.params_ is None:
-            raise NotFittedError("smoothbatch: the decoder has no parameters; start it cold or load a calibration")
-        if decoder.params_.C.shape[0] != n_features or decoder.n_dims != n_dims:
-            raise ContractError(
-                f"smoothbatch: decoder has {len(decoder.params_.C)} features, {decoder.n_dims} dimensions, "
-                f"told {n_features} and {n_dims}"
-            )
-        self._params: KalmanParams = decoder.params_
-        self._full, self._shrinkage = decoder.q == "full", decoder.q_shrinkage
+        """Start from the decoder's parameters. Raises ContractError, NotFittedError."""
+        kalman, self._params = pupil("smoothbatch", decoder, n_features, n_dims)
+        self._full, self._shrinkage, self._encoded = kalman.q == "full", kalman.q_shrinkage, kalman._encoded
         self._dt_s, self._d = dt_s, n_dims
-        self._capacity = max(round(self.batch_s / dt_s), self.min_samples)
-        self._y = np.zeros((self._capacity, n_features))
-        self._x = np.zeros((self._capacity, n_dims))
-        self._n = 0
+        self._batch = Labelled(max(round(self.batch_s / dt_s), self.min_samples), kalman, n_features, dt_s)
         self.rejected_ = {"few": 0, "not finite": 0, "no variety": 0}
 
-    def observe(self, y: F64, intended: F64, t: float) -> None:
+    def observe(self, y: F64, intended: F64, t: float, position: F64 | None = None) -> None:
         """Take one feature vector (n_features,), NaN where missing, and the velocity intended (n_dims,)."""
-        if self._n < self._capacity and np.isfinite(intended).all():
-            self._y[self._n] = y
-            self._x[self._n] = intended
-            self._n += 1
+        self._batch.add(y, intended, t, position)
 
     def update(self) -> KalmanParams | None:
-        """Return new parameters once a batch is full and passes the guards, else None."""
-        return self._learn() if self._n == self._capacity else None
+        """Return new parameters once a batch is full and of use, else None."""
+        return self._learn() if self._batch.full else None
 
     def finish(self) -> KalmanParams | None:
         """Return the parameters after the last, partial batch, or None if it holds too little."""
         return self._learn()
 
+    def revert(self, params: KalmanParams) -> None:
+        """Go on from ``params``; what was observed since is forgotten."""
+        self._params = params
+        self._batch.forget()
+
     def _learn(self) -> KalmanParams | None:
-        """Fit, guard, mix; the batch is forgotten whatever comes of it."""
-        n, self._n = self._n, 0
+        """Fit and mix; the batch is forgotten whatever comes of it."""
+        Y, S, _ = self._batch.states()
+        self._batch.forget()
+        old = self._params
+        taught = np.isfinite(S).all(axis=1)
+        n = int(taught.sum())
         if n < self.min_samples:
             self.rejected_["few"] += 1
             return None
-        Y, X, old = self._y[:n], self._x[:n], self._params
-        spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(X.T)))
-        if spread[0] <= 1e-3 * spread[-1]:  # intentions along one line say nothing of the other directions
+        if not varied(S[:, : self._d]):
             self.rejected_["no variety"] += 1
             return None
-        S = np.zeros((n, old.A.shape[0]))
-        S[:, : self._d] = X
         C, Q, b = fit_encoder(
-            Y, S, np.arange(self._d), full=self._full, shrinkage=self._shrinkage, penalty=self.penalty
+            Y, S, self._encoded, full=self._full, shrinkage=self._shrinkage, penalty=self.penalty
         )
-        unseen = np.isfinite(Y).sum(axis=0) < self.min_samples  # keep what was known of silent channels
+        unseen = np.isfinite(Y[taught]).sum(axis=0) < self.min_samples  # keep what was known of silent channels
         C[unseen], b[unseen] = old.C[unseen], old.b[unseen]
         if not self._full:
             Q[unseen] = old.Q[unseen]
@@ -112,7 +183,6 @@ class SmoothBatch:
         if old.C.any():
             # a partial batch weighs by what it holds
             rho = 0.5 ** (n * self._dt_s / self.half_life_s)
-            C[:, self._d :] = old.C[:, self._d :]
             norm, step = np.linalg.norm(old.C), np.linalg.norm((1 - rho) * (C - old.C))
             rho = 1 - (1 - rho) * min(1.0, self.step_limit * norm / max(step, 1e-300))
             C, Q, b = (rho * o + (1 - rho) * a for o, a in ((old.C, C), (old.Q, Q), (old.b, b)))

@@ -61,6 +61,9 @@ class Kalman:
     """Dimensions of the movement."""
     encode_position: bool = False
     """Whether features may be tuned to position; otherwise they tell of it through velocity alone (Kim 2008)."""
+    position: Literal["integrated", "fed-back"] = "integrated"
+    """The filter's position: the integral of its velocity, or the effector's own, known for certain (the
+    intervention of ReFIT, Gilja 2012: what is not known of the velocity no longer spills over)."""
     q: Literal["diagonal", "full"] = "full"
     """Encoding noise: independent channels, or a covariance shrunk by ``q_shrinkage``."""
     q_shrinkage: Annotated[float, Ge(0), Le(1)] = 0.1
@@ -77,6 +80,12 @@ class Kalman:
     mask_: AnyArray = field(default_factory=lambda: np.zeros(0, bool), init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.position == "fed-back" and self.states == "velocity":
+            raise ContractError(
+                "kalman: position 'fed-back' needs a state that holds it; set states to position-velocity"
+            )
+        self.position_: F64 | None = None
+        """Once bound, and if fed back: where the effector is, (n_dims,) mm; the line writes it before a step."""
         self._params: KalmanParams | None = None
         self._packed: tuple[F64, ...] = ()
 
@@ -180,7 +189,7 @@ class Kalman:
         groups = np.zeros(len(Y), int) if groups is None else np.asarray(groups)
         check_rows("kalman", Y, X, groups)
         S = kinematic_states(X, self._order, self.n_dims, dt_s, groups)
-        A, W = fit_dynamics(S, self._order, self.n_dims, dt_s, groups)
+        A, W = self._pinned(*fit_dynamics(S, self._order, self.n_dims, dt_s, groups))
         C, Q, b = fit_encoder(Y, S, self._encoded, full=self.q == "full", shrinkage=self.q_shrinkage)
         self.params_ = params_from(A, W, C, Q, b, dt_s)
         return self
@@ -188,9 +197,17 @@ class Kalman:
     def cold_start(self, specs: Sequence[StreamSpec]) -> None:
         """Set parameters that decode to rest: no tuning, unit noise, the prior's dynamics."""
         m, dt_s = sum(s.n_channels for s in specs), bin_s("kalman", specs[0])
-        A, W = rest_dynamics(self._order, self.n_dims, dt_s, self.tau_s, self.prior_speed_mm_s)
+        A, W = self._pinned(*rest_dynamics(self._order, self.n_dims, dt_s, self.tau_s, self.prior_speed_mm_s))
         Q = np.eye(m) if self.q == "full" else np.ones(m)
         self.params_ = params_from(A, W, np.zeros((m, self.n_states)), Q, np.zeros(m), dt_s)
+
+    def _pinned(self, A: F64, W: F64) -> tuple[F64, F64]:
+        """Where position is fed back it stays as told, without variance, until told again."""
+        if self.position == "fed-back":
+            d = self.n_dims
+            A[d : 2 * d], W[d : 2 * d], W[:, d : 2 * d] = 0.0, 0.0, 0.0
+            A[d : 2 * d, d : 2 * d] = np.eye(d)
+        return A, W
 
     # ------------------------------------------------------------------------------------------- life
     def bind(self, specs: Sequence[StreamSpec]) -> IntentSpec:
@@ -211,12 +228,17 @@ class Kalman:
                 f"kalman: parameters have {p.A.shape[0]} states, the settings {n}; "
                 "use the settings they were fitted with"
             )
+        if self.position == "fed-back" and p.A[d : 2 * d, :d].any():
+            raise ContractError(
+                "kalman: these parameters integrate the position, the settings feed it back; fit them again"
+            )
         self._vector, self._packed = self._lay_out(n, m)
         self.params_ = p
         self._starts = tuple(int(i) for i in np.cumsum([0, *(s.n_channels for s in specs)]))
         self._memory = aligned(kernels.memory_size(n, m, d, self.q == "full"))
         end = n + n * n + m
         self._state, self.y_, self.mask_ = self._memory[:end], self._memory[end - m : end], np.ones(m, bool)
+        self.position_ = self._memory[d : 2 * d] if self.position == "fed-back" else None
         out = self._memory[end : end + d + d * d].reshape(d + 1, d)
         cov = self._packed[-1][:d, :d] if self.form == "steady" else out[1:]
         self._intent = Intent(out[0], cov, 0.0, 0.0)
