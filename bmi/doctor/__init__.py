@@ -6,6 +6,7 @@ Each check is a function that returns one `Finding`; `examine` runs them in turn
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from bmi.doctor.finding import Finding, State
@@ -14,10 +15,14 @@ from bmi.registry import nearest
 
 __all__ = ["CHECKS", "Finding", "State", "examine"]
 
-CHECKS = (
-    "versions", "kernels", "repeatable", "discovery", "multicast", "ports", "clock", "jitter", "fifo", "processors",
-    "governor", "disk", "memory", "sessions",
-)  # fmt: skip
+_PLACES = {
+    "versions": "software", "kernels": "kernels", "repeatable": "software", "discovery": "discovery",
+    "multicast": "multicast", "ports": "ports", "clock": "timing", "jitter": "timing", "fifo": "rights",
+    "processors": "rights", "governor": "timing", "disk": "storage", "memory": "storage", "sessions": "sessions",
+}  # fmt: skip
+"""Check → file of this package; the function is called like the check."""
+_OF_FOLDER = ("repeatable", "disk")
+CHECKS = tuple(_PLACES)
 """In the order they are made and told."""
 
 
@@ -43,31 +48,10 @@ def examine(
     if unknown := [name for name in only if name not in CHECKS]:
         hint = nearest(unknown[0], list(CHECKS))
         raise ContractError(f"no check is called {unknown[0]!r}{hint} (there are: {', '.join(CHECKS)})")
-    made = _checks(folder)
     found = []
     for name in CHECKS:
         if not only or name in only:
             progress(name)
-            found.append(made[name]())
+            check = getattr(import_module(f"bmi.doctor.{_PLACES[name]}"), name)
+            found.append(check(folder) if name in _OF_FOLDER else check())
     return found
-
-
-def _checks(folder: Path) -> dict[str, Callable[[], Finding]]:
-    from bmi.doctor import discovery, kernels, multicast, ports, rights, sessions, software, storage, timing
-
-    return {
-        "versions": software.versions,
-        "kernels": kernels.kernels,
-        "repeatable": lambda: software.repeatable(folder),
-        "discovery": discovery.discovery,
-        "multicast": multicast.multicast,
-        "ports": ports.ports,
-        "clock": timing.clock,
-        "jitter": timing.jitter,
-        "fifo": rights.fifo,
-        "processors": rights.processors,
-        "governor": timing.governor,
-        "disk": lambda: storage.disk(folder),
-        "memory": storage.memory,
-        "sessions": sessions.sessions,
-    }

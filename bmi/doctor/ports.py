@@ -5,6 +5,7 @@ Whoever holds one is named where ``/proc`` tells; without rights it tells about 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -60,13 +61,17 @@ def holders(wanted: Iterable[tuple[Protocol, int]]) -> list[str]:
     inodes = {inode for kind, port in set(wanted) for inode in _inodes(kind).get(port, ())}
     found: dict[str, None] = {}
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
-        try:
-            links = [os.readlink(entry) for entry in (process / "fd").iterdir()]
-            if any(link in inodes for link in links):
+        with contextlib.suppress(OSError):  # gone meanwhile, or not ours to see
+            if any(_link(entry) in inodes for entry in (process / "fd").iterdir()):
                 found[f"{(process / 'comm').read_text().strip()} ({process.name})"] = None
-        except OSError:  # gone meanwhile, or not ours to see
-            continue
     return list(found)
+
+
+def _link(entry: Path) -> str:
+    try:
+        return os.readlink(entry)
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _free(kind: Protocol, port: int, share: bool = False) -> bool:
