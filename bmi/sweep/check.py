@@ -5,7 +5,7 @@ from __future__ import annotations
 from bmi.errors import BMIError, Problem, RecipeError
 from bmi.recipe import build
 from bmi.simulate import prepare
-from bmi.sweep.keys import hint, place_of
+from bmi.sweep.keys import hint
 from bmi.sweep.plan import Plan, Point
 from bmi.sweep.worker import FAULTS
 
@@ -41,9 +41,9 @@ def _with_hint(plan: Plan, point: Point, problem: Problem) -> Problem:
     if not problem.message.startswith("unknown key"):
         return problem
     path = problem.path.replace("[", ".").replace("]", "").split(".")
-    for axis in plan.axes:
-        if [str(step) for step in place_of(point.raw, axis.key)] == path:
-            return Problem(f"--grid {axis.key}", problem.message + hint(plan.raw, axis.key))
+    for key, place in point.places.items():
+        if [str(step) for step in place] == path:
+            return Problem(f"--grid {key}", problem.message + hint(plan.raw, key))
     return problem
 
 

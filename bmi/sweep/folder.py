@@ -28,13 +28,22 @@ _DRAFT = ".draft"
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, whoever is killed meanwhile."""
+    """Write a file whole or not at all, whoever is killed meanwhile. Raises RecordingError if it cannot be written."""
     draft = path.with_name(f"{path.name}.{os.getpid()}{_DRAFT}")
-    with draft.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    draft.replace(path)
+    with _writing(path):
+        with draft.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        draft.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise RecordingError(f"{path}: cannot be written ({e}); see to the disk, then go on with --resume") from e
 
 
 def run_path(out: Path, index: int) -> Path:
@@ -70,8 +79,9 @@ def opened(out: Path, plan: Plan, *, resume: bool) -> Iterator[None]:
     RecordingError
         If it is not empty and nothing is to be resumed, or holds another plan, or another process has it.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    with _writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +130,7 @@ def _short(value: Any) -> str:
 
 def log(out: Path, entry: Mapping[str, Any]) -> None:
     """Add a line to the log; one that a kill cut short is left as it is, on a line of its own."""
-    with (out / LOG).open("ab+") as f:
+    with _writing(out / LOG), (out / LOG).open("ab+") as f:
         f.seek(0, os.SEEK_END)
         if f.tell():
             f.seek(-1, os.SEEK_END)

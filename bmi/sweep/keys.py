@@ -27,7 +27,7 @@ class NoSuchPlace(ValueError):
     """A key leads nowhere; the message says how far it led."""
 
 
-def lay_over(raw: dict[str, Any], values: Mapping[str, Any]) -> tuple[list[str], list[Problem]]:
+def lay_over(raw: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Place], list[str], list[Problem]]:
     """Put ``values`` in their places in ``raw``, whole nodes before what is inside them.
 
     A bare ``….use`` names another class for the same node. What the new class does not know is left out of the
@@ -35,30 +35,34 @@ def lay_over(raw: dict[str, Any], values: Mapping[str, Any]) -> tuple[list[str],
 
     Returns
     -------
+    places : dict
+        Where each key stood.
     notes : list of str
         What was left out.
     problems : list of Problem
         Keys without a place; the others are put all the same.
     """
+    places: dict[str, Place] = {}
     notes: list[str] = []
     problems: list[Problem] = []
     for _, keys in groupby(sorted(values, key=_depth), key=_depth):
-        placed: list[tuple[str, Place]] = []
+        here: dict[str, Place] = {}
         for key in keys:
             try:
                 place = place_of(raw, key)
             except NoSuchPlace as e:
                 problems.append(Problem(f"--grid {key}", str(e) + hint(raw, key)))
                 continue
-            problems += [Problem(f"--grid {key}", f"is the same place as {k}") for k, p in placed if p == place]
-            placed.append((key, place))
-        for key, place in sorted(placed, key=lambda p: p[1][-1] != "use"):  # a class first, then its arguments
+            problems += [Problem(f"--grid {key}", f"is the same place as {k}") for k, p in here.items() if p == place]
+            here[key] = place
+        places |= here
+        for key, place in sorted(here.items(), key=lambda p: p[1][-1] != "use"):  # a class first, then its arguments
             value = copy.deepcopy(values[key])
             if place[-1] == "use":
                 notes += _leave_out(raw, key, place, value)
             node = _reach(raw, place[:-1])
             node[place[-1]] = value
-    return notes, problems
+    return places, notes, problems
 
 
 def _depth(key: str) -> int:

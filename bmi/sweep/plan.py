@@ -11,6 +11,7 @@ import copy
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,8 @@ class Point(NamedTuple):
     values: dict[str, Any]
     raw: dict[str, Any]
     """The recipe at this point, its seed aside."""
+    places: dict[str, list[str | int]]
+    """Where each key stands in the recipe."""
     notes: list[str]
     """What the choice leaves out of the recipe, in words."""
     problems: list[Problem]
@@ -231,7 +234,7 @@ def _files(value: Any) -> dict[str, str]:
         value = list(value.values())
     if isinstance(value, list):
         return {k: v for inner in value for k, v in _files(inner).items()}
-    if not isinstance(value, str) or "\0" in value or len(value) > 1024 or not Path(value).is_file():
+    if not isinstance(value, str) or not os.path.isfile(value):  # Path.is_file raises for long names
         return {}
     with Path(value).open("rb") as f:
         return {value: hashlib.file_digest(f, "sha256").hexdigest()}
