@@ -44,9 +44,9 @@ def pupil(learner: str, decoder: Decoder, n_features: int, n_dims: int) -> tuple
     return decoder, params
 
 
-def varied(X: F64) -> bool:
-    """Whether intentions (n, n_dims) go every way: along one line they say nothing of the other directions."""
-    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(X.T)))
+def varied(covariance: F64) -> bool:
+    """Whether intentions of this ``covariance`` go every way: along one line they say nothing of the others."""
+    spread = np.linalg.eigvalsh(np.atleast_2d(covariance))
     return bool(spread[0] > 1e-3 * spread[-1])
 
 
@@ -167,7 +167,7 @@ class SmoothBatch:
         if n < self.min_samples:
             self.rejected_["few"] += 1
             return None
-        if not varied(S[:, : self._d]):
+        if not varied(np.cov(S[taught, : self._d].T)):
             self.rejected_["no variety"] += 1
             return None
         C, Q, b = fit_encoder(
