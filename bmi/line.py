@@ -19,8 +19,12 @@ from bmi.contracts import Device, State, Task, TrialResult
 from bmi.errors import ContractError
 from bmi.gate import Gate
 from bmi.journal import StepRecord
+from bmi.limits import DEADMAN_S
 from bmi.pipeline import Pipeline
 from bmi.signals import F64, AnyArray, Bundle, Command, Event, Intent, IntentSpec, StreamSpec
+
+LATE_NS = int(DEADMAN_S * 1e9)
+"""A command that took longer to make than devices hold one is not sent any more."""
 
 
 class Line:
@@ -185,7 +189,12 @@ class Line:
             goal.radius,
         )  # fmt: skip
         t0 = perf_counter_ns()
-        applied = self.device.write(command, now) if command is not None else None
+        if command is None:
+            applied = None
+        elif clock is not None and self.decode_ns + self.gate_ns > LATE_NS:
+            applied = self._withhold(now)
+        else:
+            applied = self.device.write(command, now)
         write_ns = perf_counter_ns() - t0
         # The command has left: from here on nothing is urgent.
         t_written = clock() if clock is not None else now
@@ -203,6 +212,14 @@ class Line:
             self._begun = True
             self._advance(now, command is not None and command.select)
         return command
+
+    def _withhold(self, now: float) -> F64:
+        """Rest instead of sending a command that took so long that the device was stopped meanwhile."""
+        ms = (self.decode_ns + self.gate_ns) / 1e6
+        self.device.stop(f"the step took {ms:.0f} ms")
+        self.device.arm()
+        self.events.append(Event(now, "command.withheld", {"ms": round(ms, 1)}))
+        return np.zeros(len(self.record.applied))
 
     def _advance(self, now: float, selected: bool) -> None:
         """Let task and blocks see the new state of the effector, and whether a click passed."""

@@ -110,34 +110,14 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
     b = Builder(where)
     if not isinstance(raw, Mapping):
         raise RecipeError(where, [Problem("(top)", f"expected a mapping of nodes, given {type(raw).__name__}")])
-    for key in raw:
-        if key not in TOP:
-            near = registry.nearest(str(key), list(TOP))
-            b.add(str(key), f"unknown key {key!r}{near} (known: {', '.join(TOP)})")
-    for key in ("session", "sources", *(() if signals else ("decoder", "device"))):
-        if key not in raw:
-            b.add(key, f"'{key}' is required")
+    _top(b, raw, () if signals else ("decoder", "device"))
     sources = b.many("sources", raw["sources"], "sources") if "sources" in raw else []
     if raw.get("sources") == []:
         b.add("sources", "expected at least one source, given none (e.g. {use: lsl, name: m1})")
     sources.sort(key=lambda s: not getattr(s, "primary", False))
-    decoder_raw = raw.get("decoder")
-    learner = None
-    learns = isinstance(decoder_raw, Mapping) and "learner" in decoder_raw
-    if isinstance(decoder_raw, Mapping) and learns:
-        learner = b.node("learners", decoder_raw["learner"], "decoder.learner")
-        decoder_raw = {k: v for k, v in decoder_raw.items() if k != "learner"}
-    saved = decoder_raw.get("params") if isinstance(decoder_raw, Mapping) else None
-    if isinstance(decoder_raw, Mapping):
-        decoder_raw = {k: v for k, v in decoder_raw.items() if k != "params"}
-    decoder = b.node("decoders", decoder_raw, "decoder") if "decoder" in raw else None
-    if decoder is not None and saved is not None:
-        b.restore(decoder, b.names["decoder"], saved)
-    blocks_raw = raw.get("blocks", [{"name": "run"}])
-    if not isinstance(blocks_raw, list) or not blocks_raw:
-        b.add("blocks", f"expected a list of blocks, given {blocks_raw!r}")
-        blocks_raw = []
-    blocks = [b.part(Block, r, f"blocks[{i}]") for i, r in enumerate(blocks_raw)]
+    decoder, learner, saved = _decoder(b, raw)
+    blocks = _blocks(b, raw.get("blocks", [{"name": "run"}]))
+    learns = isinstance(raw.get("decoder"), Mapping) and "learner" in raw["decoder"]
     if any(bl and bl.learn for bl in blocks) and not learns and decoder is not None:
         b.add("blocks", "a block has 'learn: true' but decoder.learner is not given (e.g. {use: smoothbatch})")
     _tell_apart(b, sources)
@@ -152,7 +132,7 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
         "record": b.part(RecordNode, raw.get("record"), "record"),
         "lane": b.part(LaneNode, raw.get("lane"), "lane"),
         "guard": b.part(GuardNode, raw.get("guard"), "guard"),
-        "click": b.node("clicks", raw["click"], "click") if raw.get("click") is not None else None,
+        "click": _click(b, raw.get("click"), saved),
         "intention": b.node("intentions", raw["intention"], "intention") if raw.get("intention") is not None else None,
         "markers": _markers(b, raw.get("markers", [])),
         "calibration": b.part(Calibration, raw["calibration"], "calibration") if raw.get("calibration") else None,
@@ -165,6 +145,49 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
         raise RecipeError(where, b.problems)
     return Recipe(where=where, raw=dict(raw), sources=sources, decoder=decoder, learner=learner,
                   blocks=typing.cast(list[Block], blocks), names=b.names, **parts)  # fmt: skip
+
+
+def _top(b: Builder, raw: Mapping[str, Any], required: tuple[str, ...]) -> None:
+    """Refuse nodes nobody knows; miss those nobody can do without."""
+    for key in raw:
+        if key not in TOP:
+            near = registry.nearest(str(key), list(TOP))
+            b.add(str(key), f"unknown key {key!r}{near} (known: {', '.join(TOP)})")
+    for key in ("session", "sources", *required):
+        if key not in raw:
+            b.add(key, f"'{key}' is required")
+
+
+def _decoder(b: Builder, raw: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Construct the decoder and its learner; return them and the path of saved parameters, as given."""
+    node = raw.get("decoder")
+    if not isinstance(node, Mapping):
+        return (b.node("decoders", node, "decoder") if "decoder" in raw else None), None, None
+    learner = b.node("learners", node["learner"], "decoder.learner") if "learner" in node else None
+    saved = node.get("params")
+    decoder = b.node("decoders", {k: v for k, v in node.items() if k not in ("learner", "params")}, "decoder")
+    if decoder is not None and saved is not None:
+        b.restore(decoder, b.names["decoder"], saved)
+    return decoder, learner, saved
+
+
+def _blocks(b: Builder, raw: Any) -> list[Block | None]:
+    if not isinstance(raw, list) or not raw:
+        b.add("blocks", f"expected a list of blocks, given {raw!r}")
+        return []
+    return [b.part(Block, node, f"blocks[{i}]") for i, node in enumerate(raw)]
+
+
+def _click(b: Builder, raw: Any, saved: Any) -> Any | None:
+    """Construct the click decoder; its parameters lie in its own file, or in the decoder's, ``saved``."""
+    if raw is None:
+        return None
+    own = isinstance(raw, Mapping) and "params" in raw
+    path = raw["params"] if own else saved
+    click = b.node("clicks", {k: v for k, v in raw.items() if k != "params"} if own else raw, "click")
+    if click is not None and path is not None:
+        b.restore_click(click, b.names["click"], path, own)
+    return click
 
 
 def _markers(b: Builder, raw: Any) -> list[MarkersNode]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bmi.cli.options import Json, print_json
+from bmi.cli.options import Json, RecipeArg, Set, overrides, print_json
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine: latency of the live lane, time of a decoder step.")
 
@@ -94,6 +95,36 @@ def swap(
     ratio = result["p99_ratio"]
     typer.echo(f"p99 of the step, with over without: {ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]")
     typer.echo(f"{result['swaps']} swaps, {result['torn']} torn, {result['rejected']} rejected")
+
+
+@app.command()
+def load(
+    recipe: RecipeArg = "broadband",
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long it runs live.")] = 10.0,
+    set_: Set = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the recording here; deleted by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a recipe live and say what each process costs, in percent of one core, and whether anything was lost.
+
+    Example:  [bold]bmi bench load broadband --minutes 10 --json[/bold]
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bmi.bench.load import bench_load
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(recipe, total=1.0)
+        told = overrides(set_)
+        result = bench_load(recipe, 60.0 * minutes, told, out=out, progress=lambda s: bar.update(task, completed=s))
+    if as_json:
+        print_json(result)
+        return
+    _rows("process", {role: {"% of a core": cpu} for role, cpu in result["cpu_percent"].items()})
+    for key in ("seconds", "samples", "lost", "recorder_dropped", "world_overruns"):
+        typer.echo(f"{key}: {result[key]}")
 
 
 def _rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
