@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from line_rig import Rig
 from user_rig import STEADY, T0, goal_at, seated
 
+from bmi.blocks import Block
+from bmi.journal import step_dtype
+from bmi.ring import Ring
 from bmi.signals import EffectorState
+from bmi.world import Eyes
 from sim import GRID_S
 from sim.user import User
+from sim.world import PopulationWorld
 
 
 class TestGoalsThatJump:
@@ -83,3 +89,25 @@ class TestWatching:
     def test_without_imagery_assist_changes_nothing_to_the_last_bit(self):
         alone, helped = (self.watched(seated(User()), assist) for assist in (0.0, 1.0))
         assert alone.tobytes() == helped.tobytes()
+
+
+class TestWhoeverRunsThemTellsThem:
+    def test_in_lock_step_the_goal_carries_the_blocks_assist(self):
+        rig = Rig([Block(name="watch", seconds=1.0, assist=(1.0, 0.0)), Block(name="free")])
+        told = []
+        for _ in range(240):
+            rig.push()
+            told.append(rig.line.task.goal.assist)
+        assert np.allclose(told[:200], np.linspace(1.0, 0.0, 200), atol=0.02)
+        assert not any(told[205:])
+
+    def test_live_it_comes_out_of_the_journal(self, tmp_path):
+        row = np.zeros(1, step_dtype(1, 2))
+        row["now"], row["assist"], row["velocity"] = T0, 0.75, (0.0, 50.0)
+        ring = Ring.create(tmp_path / "steps.ring", row.dtype, 4, topic="/steps")
+        ring.write(row)
+        world = PopulationWorld(n_neurons=4, user=User(imagery=1.0, imagery_gain=1.0, rise_s=0.0, **STEADY))
+        world.bind(np.random.default_rng(1), T0)
+        Eyes(tmp_path, 2).look(world)
+        world.draw(200)
+        assert np.allclose(world.intended, [0.0, 0.75 * 50.0])
