@@ -189,12 +189,11 @@ class Line:
             goal.radius,
         )  # fmt: skip
         t0 = perf_counter_ns()
+        late = clock is not None and self.decode_ns + self.gate_ns > LATE_NS
         if command is None:
             applied = None
-        elif clock is not None and self.decode_ns + self.gate_ns > LATE_NS:
-            applied = self._withhold(now)
         else:
-            applied = self.device.write(command, now)
+            applied = self._withhold(now) if late else self.device.write(command, now)
         write_ns = perf_counter_ns() - t0
         # The command has left: from here on nothing is urgent.
         t_written = clock() if clock is not None else now
@@ -210,7 +209,7 @@ class Line:
               self.decode_ns, self.gate_ns, write_ns)  # fmt: skip
         if arm or self._begun:  # blocks begin when the device is first armed
             self._begun = True
-            self._advance(now, command is not None and command.select)
+            self._advance(now, command is not None and command.select and not late)
         return command
 
     def _withhold(self, now: float) -> F64:
