@@ -190,10 +190,8 @@ class Line:
         )  # fmt: skip
         t0 = perf_counter_ns()
         late = clock is not None and self.decode_ns + self.gate_ns > LATE_NS
-        if command is None:
-            applied = None
-        else:
-            applied = self._withhold(now) if late else self.device.write(command, now)
+        write = self._withhold if late else self.device.write
+        applied = write(command, now) if command is not None else None
         write_ns = perf_counter_ns() - t0
         # The command has left: from here on nothing is urgent.
         t_written = clock() if clock is not None else now
@@ -212,7 +210,7 @@ class Line:
             self._advance(now, command is not None and command.select and not late)
         return command
 
-    def _withhold(self, now: float) -> F64:
+    def _withhold(self, command: Command, now: float) -> F64:
         """Rest instead of sending a command that took so long that the device was stopped meanwhile."""
         ms = (self.decode_ns + self.gate_ns) / 1e6
         self.device.stop(f"the step took {ms:.0f} ms")
