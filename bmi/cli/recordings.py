@@ -11,25 +11,37 @@ import typer
 from bmi.cli.options import Json, Set, overrides, print_json
 from bmi.errors import RecordingError
 
-Log = Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a session, or one .mcap file of it.")]
+Log = Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a session, one .mcap file of it, or .xdf.")]
+RawStamps = Annotated[
+    bool, typer.Option("--raw-stamps", help=".xdf: leave stamps as written, neither synchronized nor dejittered.")
+]
+Partial = Annotated[bool, typer.Option("--partial", help=".xdf: read what is whole of a damaged file.")]
 
 
 def replay(
     log: Annotated[
-        Path, typer.Argument(metavar="LOG", help="Folder of a session, an .mcap file, or an .npz/.mat recording.")
+        Path, typer.Argument(metavar="LOG", help="Folder of a session, an .mcap file, or .xdf/.npz/.mat recording.")
     ],
     speed: Annotated[float, typer.Option(min=0.01, help="1 is real time.")] = 1.0,
     verify: Annotated[
         bool, typer.Option("--verify", help="Repeat every step and compare bit by bit; exit 3 if any differs.")
     ] = False,
+    raw_stamps: RawStamps = False,
+    partial: Partial = False,
     as_json: Json = False,
 ) -> None:
     """Repeat a session from its recording: watch it again, or prove that it repeats to the last bit.
 
-    An .npz or .mat recording is published as an LSL stream instead, for ``bmi run`` to read.
+    An .npz or .mat recording is published as an LSL stream instead, for ``bmi run`` to read, and an .xdf recording
+    as all its streams and markers, with their times relative to each other.
 
-    Examples:  [bold]bmi replay recordings/center-out-… --verify[/bold]   [bold]bmi replay LOG --speed 4[/bold]
+    Examples:  [bold]bmi replay recordings/center-out-… --verify[/bold]   [bold]bmi replay day1.xdf --speed 4[/bold]
     """
+    if log.suffix.lower() == ".xdf":
+        from bmi.player import play_streams
+
+        play_streams(log, speed, _progress_console(), raw_stamps=raw_stamps, partial=partial)
+        return
     if log.suffix in (".npz", ".mat"):
         from bmi.player import play
 
@@ -57,11 +69,14 @@ def _progress_console() -> Any:
     return Console(stderr=True)
 
 
-def inspect(log: Log, as_json: Json = False) -> None:
+def inspect(log: Log, raw_stamps: RawStamps = False, partial: Partial = False, as_json: Json = False) -> None:
     """Say what a recording holds: streams, rows, gaps, duration, recipe, versions.
 
-    Example:  [bold]bmi inspect recordings/center-out-…[/bold]
+    Examples:  [bold]bmi inspect recordings/center-out-…[/bold]   [bold]bmi inspect day1.xdf[/bold]
     """
+    if log.suffix.lower() == ".xdf":
+        _inspect_streams(log, raw_stamps, partial, as_json)
+        return
     from bmi.recording import Recording
 
     recording = Recording.open(log)
@@ -88,6 +103,43 @@ def inspect(log: Log, as_json: Json = False) -> None:
     for group, values in {"recipe": recipe, **meta}.items():
         sys.stdout.write(f"{group}: " + ", ".join(f"{k} {v}" for k, v in values.items()) + "\n")
     _table(topics, False)
+
+
+def _inspect_streams(log: Path, raw_stamps: bool, partial: bool, as_json: bool) -> None:
+    """Say what each stream of a recording is, how much of it there is, and how its clock was followed."""
+    from bmi.formats import read_streams
+
+    recording = read_streams(log, synchronize=not raw_stamps, dejitter=not raw_stamps, partial=partial)
+    rows = [s.summary() for s in recording.streams]
+    if as_json:
+        print_json({
+            "path": str(log), "duration_s": round(recording.duration_s, 3), "stamps": recording.stamps,
+            "header": dict(recording.header), "notes": list(recording.notes), "streams": rows,
+        })  # fmt: skip
+        return
+    sys.stdout.write(f"{log}: {len(rows)} streams, {recording.duration_s:.1f} s; stamps {recording.stamps}\n")
+    for row in rows:
+        sys.stdout.write(_told(row))
+    for note in recording.notes:
+        sys.stdout.write(f"note: {note}\n")
+
+
+def _told(row: dict[str, Any]) -> str:
+    """Return two lines on a stream: what it is, and how much there is of it."""
+    unit = f", {row['unit']}" if row["unit"] else "" if row["format"] == "string" else ", no unit declared"
+    labels = f" ({', '.join(row['labels'][:4])}{', …' if len(row['labels']) > 4 else ''})" if row["labels"] else ""
+    plural = "" if row["channels"] == 1 else "s"
+    rate = f"nominal {row['rate_hz']:g} Hz" if row["rate_hz"] else "irregular"
+    rate += f", in fact {row['effective_hz']:g} Hz" if row["effective_hz"] else ""
+    gaps = f"{row['gaps']} gaps of {row['gaps_s']:g} s together" if row["gaps"] else "no gaps"
+    clock = "no clock offsets"
+    if row["clock_offsets"]:
+        clock = f"{row['clock_offsets']} clock offsets, median {row['clock_offset_ms']:g} ms"
+    what = f"{row['name']}: {row['type'] or 'no type'}, {row['format']}, "
+    what += f"{row['channels']} channel{plural}{labels}{unit}"
+    what = "".join(c if c.isprintable() else "�" for c in what)  # a file may not write to a terminal what it likes
+    much = f"{row['samples']} samples, {row['duration_s']:g} s; {rate}{f'; {gaps}' if row['rate_hz'] else ''}; {clock}"
+    return f"  {row['id']}  {what}\n     {much}\n"
 
 
 def recover(log: Log, as_json: Json = False) -> None:

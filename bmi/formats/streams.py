@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,28 @@ class RecordedStream:
             return []
         broken = np.flatnonzero(np.abs(np.diff(self.t)) > max(BREAK_S, BREAK_SAMPLES / self.rate_hz))
         return [(float(self.t[k]), float(self.t[k + 1])) for k in broken]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what there is to say of it, units in the names; JSON-serialisable."""
+        gaps = self.gaps()
+        offsets = self.clock_offsets[:, 1]
+        return {
+            "id": self.stream_id,
+            "name": self.name,
+            "type": self.type,
+            "format": self.wire_format,
+            "channels": self.n_channels,
+            "unit": self.unit,
+            "rate_hz": self.rate_hz,
+            "effective_hz": round(self.effective_rate_hz, 3) if self.effective_rate_hz else None,
+            "samples": self.n_samples,
+            "duration_s": round(self.duration_s, 3),
+            "gaps": len(gaps),
+            "gaps_s": round(sum(abs(after - before) for before, after in gaps), 3),
+            "clock_offsets": len(offsets),
+            "clock_offset_ms": round(1e3 * float(np.median(offsets)), 4) if len(offsets) else None,
+            "labels": list(self.labels),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
