@@ -55,8 +55,9 @@ def run_lock_step(recipe: Recipe, out: Path | None, progress: Callable[[str, flo
         decoder = done.decoder
         n_features = len(decoder.y_)
         notes = {"n_features": n_features, "version": decoder.params_version, "session": recipe.session.name}
+        notes |= {"click": recipe.names["click"]} if recipe.click is not None else {}
         out.mkdir(parents=True, exist_ok=True)
-        summary["params"] = str(save(out / "params.safetensors", recipe.names["decoder"], decoder.params_, notes))
+        summary["params"] = str(save(out / "params.safetensors", recipe.names["decoder"], done.params, notes))
     return summary
 
 

@@ -52,8 +52,7 @@ class Journal:
         self.steps = Ring.create(folder / "steps.ring", line.record.row.dtype, steps, topic="/steps")
         self.events = Ring.create(folder / "events.ring", EVENT_DTYPE, 1024, topic="/events")
         self._event = np.zeros(1, EVENT_DTYPE)
-        decoder = line.pipeline.decoder
-        vector = flatten(decoder.params_)
+        vector = flatten(line.pipeline.params_)
         self._param = np.zeros(1, [("step", "<i8"), ("version", "<i8"), ("values", "<f8", vector.shape)])
         self.params = Ring.create(folder / "params.ring", self._param.dtype, 64, topic="/params")
         size = max(sum(a.nbytes for a in line.state()), 1)
@@ -68,10 +67,10 @@ class Journal:
 
     def parameters(self) -> None:
         """Write the decoder's parameters down: at the start and at every change."""
-        decoder = self._line.pipeline.decoder
+        pipeline = self._line.pipeline
         p = self._param[0]
-        p["step"], p["version"] = self._line.record.step + 1, decoder.params_version
-        self._param["values"][0] = flatten(decoder.params_)
+        p["step"], p["version"] = self._line.record.step + 1, pipeline.decoder.params_version
+        self._param["values"][0] = flatten(pipeline.params_)
         self.params.write(self._param)
 
     def snapshot(self, now: float) -> None:
@@ -247,13 +246,12 @@ class Lane:
 
     def _swap(self, slots: Slots) -> None:
         """Flip to the parameters that lie ready, between two steps."""
-        decoder = self.line.pipeline.decoder
+        pipeline = self.line.pipeline
         taken = slots.take()
         if taken is None:
             return
         version, vector = taken
-        decoder.params_ = unflatten(decoder.params_, vector)
-        decoder.params_version = version
+        pipeline.adopt(unflatten(pipeline.params_, vector), version)
         if self.journal is not None:
             self.journal.parameters()
 

@@ -3,6 +3,9 @@
 Parameters are a NamedTuple of float64 arrays of fixed shapes. The learner writes them as one flat vector, the
 live lane sees them as views into it. On disk they are a safetensors file whose metadata carries a JSON
 manifest: decoder name, settings, shapes and a SHA-256 of the numbers. Nothing in the file can execute.
+
+A decoder and the click decoder beside it travel as one (``Both``): first the decoder's arrays, under their own
+names, then the click decoder's, under ``click.<name>``.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from bmi.contracts import Params
+from bmi.contracts import ClickDecoder, Decoder, Params
 from bmi.errors import ContractError, RecordingError
 from bmi.signals import F64
 
+CLICK = "click."
 FORMAT = "bmi-params/1"
 """Version of the file layout, first thing checked on load."""
 
@@ -36,8 +40,25 @@ class Loaded(NamedTuple):
     """Whatever the writer noted: settings, recording, scores."""
 
 
+class Both(NamedTuple):
+    """Parameters of a decoder and of the click decoder beside it."""
+
+    decoder: Params
+    click: Params
+
+
+def like(decoder: Decoder, click: ClickDecoder | None, n_features: int) -> Params:
+    """Return parameters of the shapes a decoder, or it and the click decoder beside it, have for ``n_features``."""
+    values = decoder.params_like(n_features)
+    return values if click is None else Both(values, click.params_like(n_features))
+
+
 def fields(params: Params) -> Iterator[tuple[str, F64]]:
     """Yield (name, array) in order; ContractError unless it is a NamedTuple of float64 arrays."""
+    if isinstance(params, Both):
+        yield from fields(params.decoder)
+        yield from ((CLICK + name, array) for name, array in fields(params.click))
+        return
     if not isinstance(params, tuple) or not hasattr(params, "_fields"):
         raise ContractError(
             f"parameters: expected a NamedTuple of float64 arrays, given {type(params).__name__}; "
@@ -77,6 +98,9 @@ def unflatten(template: Params, vector: F64) -> Params:
             f"parameters: {type(template).__name__} needs a contiguous float64 vector of {n}, "
             f"given {vector.dtype} {vector.shape}; decoder settings or number of features differ"
         )
+    if isinstance(template, Both):
+        at = size(template.decoder)
+        return Both(unflatten(template.decoder, vector[:at]), unflatten(template.click, vector[at:]))
     views, at = [], 0
     for _, a in fields(template):
         views.append(vector[at : at + a.size].reshape(a.shape))
@@ -156,8 +180,8 @@ def load(path: str | Path) -> Loaded:
     return Loaded(head["decoder"], arrays, head["manifest"])
 
 
-def restore(template: Params, loaded: Loaded) -> Params:
-    """Return the loaded arrays as the template's NamedTuple.
+def restore(template: Params, loaded: Loaded, part: str = "") -> Params:
+    """Return the loaded arrays as the template's NamedTuple; with ``part=CLICK``, those of the click decoder.
 
     Raises
     ------
@@ -165,7 +189,8 @@ def restore(template: Params, loaded: Loaded) -> Params:
         If fields or shapes differ: other decoder, other settings, or another number of features.
     """
     want = {name: a.shape for name, a in fields(template)}
-    have = {name: a.shape for name, a in loaded.arrays.items()}
+    arrays = {n.removeprefix(part): a for n, a in loaded.arrays.items() if n.startswith(CLICK) == (part == CLICK)}
+    have = {name: a.shape for name, a in arrays.items()}
     if want != have:
         wrong = sorted(n for n in want.keys() | have.keys() if want.get(n) != have.get(n))
         detail = ", ".join(f"{n}: expected {want.get(n, 'none')}, file has {have.get(n, 'none')}" for n in wrong)
@@ -173,4 +198,4 @@ def restore(template: Params, loaded: Loaded) -> Params:
             f"parameters of {loaded.decoder!r} do not fit {type(template).__name__}: {detail}; "
             "use the settings and features they were fitted with, or calibrate again"
         )
-    return type(template)(**{n: np.ascontiguousarray(loaded.arrays[n], dtype=np.float64) for n in want})
+    return type(template)(**{n: np.ascontiguousarray(arrays[n], dtype=np.float64) for n in want})

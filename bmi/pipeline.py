@@ -1,4 +1,7 @@
-"""Bundle in, intent out: stages per stream, then the decoder. Straight-line, synchronous, no I/O, no clock."""
+"""Bundle in, intent out: stages per stream, then the decoder and, beside it, the click decoder.
+
+Straight-line, synchronous, no I/O, no clock.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bmi.contracts import Decoder, Stage, State
+from bmi.contracts import ClickDecoder, Decoder, Params, Stage, State
 from bmi.errors import ContractError
-from bmi.signals import AnyArray, Bundle, Chunk, Intent, IntentSpec, StreamSpec
+from bmi.params import Both
+from bmi.signals import F64, AnyArray, Bundle, Chunk, Intent, IntentSpec, StreamSpec
+
+COAST = 100
+"""Lost bins beyond so many say nothing more to a click decoder."""
 
 
 class Pipeline:
@@ -20,6 +27,8 @@ class Pipeline:
         Streams without stages go to the decoder as they are.
     decoder : Decoder
         Meets one feature stream for each source, primary first.
+    click : ClickDecoder, optional
+        Sees the very features the decoder saw, whenever it spoke; sets ``Intent.select``.
 
     Examples
     --------
@@ -28,9 +37,11 @@ class Pipeline:
     >>> intent = pipeline.step((chunk,))                                  # doctest: +SKIP
     """
 
-    def __init__(self, stages: Mapping[str, Sequence[Stage]], decoder: Decoder) -> None:
+    def __init__(
+        self, stages: Mapping[str, Sequence[Stage]], decoder: Decoder, click: ClickDecoder | None = None
+    ) -> None:
         self._stages = {name: tuple(chain) for name, chain in stages.items()}
-        self.decoder = decoder
+        self.decoder, self.click = decoder, click
         self._chains: tuple[tuple[Stage, ...], ...] = ()
         self.features: tuple[StreamSpec, ...] = ()
         """What the decoder was bound to."""
@@ -54,12 +65,33 @@ class Pipeline:
     def bind(self, specs: Sequence[StreamSpec], *, cold_start: bool = False) -> IntentSpec:
         """Fix every shape for these streams, primary first; nothing is compiled or allocated later.
 
-        With ``cold_start``, a decoder without parameters begins with ones that decode to rest.
+        With ``cold_start``, a decoder without parameters begins with ones that decode to rest and never click.
         """
         self.meet(specs)
         if cold_start and self.decoder.params_ is None:
             self.decoder.cold_start(self.features)
-        return self.decoder.bind(self.features)
+        spec = self.decoder.bind(self.features)
+        if self.click is not None:
+            if cold_start and self.click.params_ is None:
+                self.click.cold_start(self.features)
+            self.click.bind(self.features)
+            n = sum(s.n_channels for s in self.features)
+            self._y, self._nothing = np.zeros(n), np.full(n, np.nan)
+        return spec
+
+    @property
+    def params_(self) -> Params:
+        """Parameters of the decoder, or of both decoders; see ``adopt``."""
+        return self.decoder.params_ if self.click is None else Both(self.decoder.params_, self.click.params_)
+
+    def adopt(self, params: Params, version: int) -> None:
+        """Take new parameters, shaped like ``params_``, between two steps."""
+        if self.click is None:
+            self.decoder.params_ = params
+        else:
+            self.decoder.params_, self.click.params_ = params
+            self.click.params_version = version
+        self.decoder.params_version = version
 
     def step(self, bundle: Bundle) -> Intent | None:
         """Decode one bundle; None while no feature is due.
@@ -72,8 +104,25 @@ class Pipeline:
                 if chunk is None:
                     return None
                 chunk = stage.step(chunk)
-            return self.decoder.step((chunk,))
-        return self.decoder.step(tuple([self.run_stages(i, chunk) for i, chunk in enumerate(bundle)]))
+            features: Bundle = (chunk,)
+        else:
+            features = tuple([self.run_stages(i, chunk) for i, chunk in enumerate(bundle)])
+        intent = self.decoder.step(features)
+        if self.click is not None and intent is not None:
+            intent.select = self._select(self.click, features[0])
+        return intent
+
+    def _select(self, click: ClickDecoder, chunk: Chunk | None) -> float:
+        """Return the probability of a click after every bin the decoder has just taken in."""
+        y: F64 = self.decoder.y_
+        if chunk is not None:
+            for _ in range(min(chunk.n_lost_before, COAST)):
+                click.step(self._nothing)
+            for row in chunk.data[:-1]:
+                self._y[:] = y
+                self._y[: len(row)] = row
+                click.step(self._y)
+        return click.step(y)
 
     def run_stages(self, i: int, chunk: Chunk | None) -> Chunk | None:
         """Take a chunk of stream ``i`` through its stages: the features the decoder gets, or None."""
@@ -84,9 +133,9 @@ class Pipeline:
         return chunk
 
     def state(self) -> State:
-        """Return every array that stages and decoder mutate."""
+        """Return every array that stages and decoders mutate."""
         stages = [a for chain in self._chains for stage in chain for a in stage.state()]
-        return (*stages, *self.decoder.state())
+        return (*stages, *self.decoder.state(), *(() if self.click is None else self.click.state()))
 
     def reset(self) -> None:
         """Forget state, keep parameters."""
@@ -94,6 +143,8 @@ class Pipeline:
             for stage in chain:
                 stage.reset()
         self.decoder.reset()
+        if self.click is not None:
+            self.click.reset()
 
 
 def pack_into(state: State, out: AnyArray) -> None:

@@ -43,7 +43,7 @@ def rng_for(seed: int, purpose: str) -> np.random.Generator:
 
 def make_line(recipe: Recipe) -> Line:
     """Put the constructed parts of a recipe together, not yet bound."""
-    pipeline = Pipeline(recipe.stages, recipe.decoder)
+    pipeline = Pipeline(recipe.stages, recipe.decoder, recipe.click)
     return Line(
         pipeline=pipeline, gate=recipe.gate, device=recipe.device, task=recipe.task,
         blocks=Blocks(recipe.blocks), assist=recipe.assist,
@@ -128,7 +128,7 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
         bind_line(recipe, line, tuple(s.spec for s in recipe.sources))
         slots = None
         if recipe.learner is not None:
-            vector = flatten(line.pipeline.decoder.params_)
+            vector = flatten(line.pipeline.params_)
             slots = Slots.create(runtime / "params.slots", len(vector), initial=vector)
         journal = Journal(runtime, line, ring_s=recipe.record.ring_s, learns=recipe.learner is not None)
         lane = Lane(line, recipe.sources, LSLClock(), control, journal, slots, poll_s=recipe.lane.poll_s)
@@ -173,7 +173,8 @@ def drain(recipe: Recipe) -> None:
 
 
 def _learn(runtime: Path, recipe: Recipe, control: Control) -> None:
-    from bmi import learner as adaptation
+    from bmi.clicks import adaptation
+    from bmi.learner import run as adapt
     from bmi.ring import Ring
 
     control.set(Word.LEARNER_PID, os.getpid())
@@ -182,12 +183,7 @@ def _learn(runtime: Path, recipe: Recipe, control: Control) -> None:
     pipeline = make_line(recipe).pipeline
     pipeline.bind(specs, cold_start=True)
     n_features, n_dims = meta["y"].shape[0], meta["intended"].shape[0]
-    assert recipe.learner is not None  # noqa: S101 - likewise for a learner
-    permute = recipe.session.seed if recipe.session.permute_channels else None
-    a = adaptation.Adaptation(
-        recipe.learner, pipeline.decoder, n_features, n_dims, 1.0 / pipeline.features[0].rate_hz, permute
-    )
-    adaptation.run(runtime, a, control)
+    adapt(runtime, adaptation(recipe, pipeline, n_features, n_dims), control)
 
 
 def _spec_of(runtime: Path, label: str) -> StreamSpec:

@@ -24,7 +24,7 @@ from bmi.recording import Recording
 from bmi.signals import AnyArray, Chunk, StreamSpec
 
 COMPARED = ("has_intent", "abstains", "params_version", "decoded", "cov", "intended", "command_seq", "command",
-            "gate_state", "gate_flags")  # fmt: skip
+            "gate_state", "gate_flags", "select", "decoded_select", "intended_select")  # fmt: skip
 """Outputs of a step that must repeat; latencies are measured, not decided."""
 
 
@@ -99,9 +99,8 @@ class Replay:
             yield row, self._again(row, bundle)
 
     def _swap(self, param: AnyArray) -> None:
-        decoder = self.line.pipeline.decoder
-        decoder.params_ = unflatten(decoder.params_, np.array(param["values"]))
-        decoder.params_version = int(param["version"])
+        pipeline = self.line.pipeline
+        pipeline.adopt(unflatten(pipeline.params_, np.array(param["values"])), int(param["version"]))
 
     def _bundle(self, row: AnyArray) -> tuple[Chunk | None, ...] | None:
         """Cut the samples of one step from the recording; None if some are missing."""
@@ -128,11 +127,11 @@ class Replay:
         goal = np.array(row["goal"]) if row["goal_active"] else None
         command = line.decide(
             bundle, float(row["now"]), goal, float(row["assist"]), position, velocity,
-            bool(row["arm_word"]), bool(row["stop_word"]),
+            bool(row["arm_word"]), bool(row["stop_word"]), float(row["goal_radius"]),
         )  # fmt: skip
         r = line.record
         r.row[0] = row
-        for name in ("has_intent", "abstains", "command_seq"):
+        for name in ("has_intent", "abstains", "command_seq", "select", "decoded_select", "intended_select"):
             r.row[name] = -1 if name == "command_seq" else 0
         r.command[:] = 0.0
         if line.intent is not None and line.intended is not None:

@@ -156,6 +156,26 @@ class Builder:
         except BMIError as e:
             self.add("decoder.params", str(e))
 
+    def restore_click(self, click: Any, use: str, saved: Any, own: bool) -> None:
+        """Give a click decoder the parameters of an earlier day: from its ``own`` file, or from the decoder's.
+
+        In the decoder's file there need not be any.
+        """
+        if not isinstance(saved, str):
+            if own:
+                self.add("click.params", f"expected the path of a parameter file, given {saved!r}")
+            return
+        try:
+            loaded = params.load(saved)
+            name, n_features = loaded.manifest.get("click"), loaded.manifest.get("n_features")
+            if name == use and isinstance(n_features, int):
+                click.params_ = params.restore(click.params_like(n_features), loaded, params.CLICK)
+            elif own:
+                raise ContractError(f"{saved}: holds click parameters of {name!r}, this click decoder is {use!r}")
+        except BMIError as e:
+            if own:
+                self.add("click.params", str(e))
+
     def many(self, kind: str, raw: Any, path: str) -> list[Any]:
         if not isinstance(raw, list):
             self.add(path, f"expected a list of nodes, given {raw!r} ({type(raw).__name__})")

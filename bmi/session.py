@@ -25,7 +25,7 @@ from bmi.clock import LSLClock
 from bmi.contracts import Guarded
 from bmi.control import LaneState, ProcessState, Word
 from bmi.errors import RecordingError, StreamLost
-from bmi.params import save, unflatten
+from bmi.params import like, save, unflatten
 from bmi.processes import Processes
 from bmi.recipe import Recipe, load
 from bmi.ring import Reader, Ring
@@ -209,11 +209,12 @@ class Session:
             return
         row = Ring.open(self.runtime / "params.ring").reader("oldest").latest()
         n_features = Ring.open(self.runtime / "features.ring").dtype["y"].shape[0]
-        decoder = self.recipe.decoder
+        recipe = self.recipe
         if row is not None:
-            values = unflatten(decoder.params_like(n_features), np.array(row["values"]))
-            notes = {"n_features": n_features, "version": int(row["version"]), "session": self.recipe.session.name}
-            save(self.out / "params.safetensors", self.recipe.names["decoder"], values, notes)
+            values = unflatten(like(recipe.decoder, recipe.click, n_features), np.array(row["values"]))
+            notes = {"n_features": n_features, "version": int(row["version"]), "session": recipe.session.name}
+            notes |= {"click": recipe.names["click"]} if recipe.click is not None else {}
+            save(self.out / "params.safetensors", recipe.names["decoder"], values, notes)
             self.summary["params"] = str(self.out / "params.safetensors")
 
     def _watch_lane(self) -> None:
@@ -272,6 +273,8 @@ class Session:
             "world_overruns": get(Word.WORLD_OVERRUNS),
             "world_samples": get(Word.WORLD_SAMPLES),
             "learner_updates": get(Word.LEARNER_UPDATES),
+            "learner_refused": get(Word.LEARNER_REFUSED),
+            "learner_rolled_back": get(Word.LEARNER_ROLLED_BACK),
             "dropped": self._steps.dropped + self._events.dropped,
             "recorder_restarts": self.restarts.get("record", 0),
             "guard_trips": get(Word.GUARD_TRIPS),

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bmi.clicks import adaptation
 from bmi.clock import ManualClock
-from bmi.contracts import Decoder, World
+from bmi.contracts import Decoder, Intention, Params, World
 from bmi.errors import Problem, RecipeError
 from bmi.journal import feature_dtype
-from bmi.learner import Adaptation
+from bmi.learner import ADOPTED, REFUSED, ROLLED_BACK, Adapting
 from bmi.line import Line
 from bmi.process import bind_line, make_line, rng_for
 from bmi.recipe import Recipe, build
@@ -36,9 +37,21 @@ class Simulated(NamedTuple):
     score: Score
     decoder: Decoder
     """As the session left it, with what was learned."""
+    params: Params
+    """Its parameters, with those of the click decoder beside it if there is one."""
+    decisions: tuple[Event, ...]
+    """What became of the learner's updates."""
+    features: AnyArray | None
+    """Every feature record, if they were asked for and the recipe has a learner."""
 
 
-def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n, _f: None) -> Simulated:
+def simulate(
+    recipe: Recipe,
+    progress: Callable[[str, float], None] = lambda _n, _f: None,
+    *,
+    intention: Intention | None = None,
+    keep_features: bool = False,
+) -> Simulated:
     """Run a recipe's blocks on its own simulated participant, in lock-step.
 
     Parameters
@@ -47,13 +60,18 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
         With a ``world``; its sources are replaced by the world's own samples.
     progress : callable, optional
         Told the block's name and the share of it that is over.
+    intention : Intention, optional
+        Estimates labels in place of the recipe's.
+    keep_features : bool
+        Whether to return the records the learner saw: some 0.9 kB each for 96 features.
 
     Raises
     ------
     RecipeError
         If the recipe has no world, or blocks that never end.
     """
-    run = prepare(recipe)
+    run = prepare(recipe, intention)
+    run.kept = [] if keep_features else None
     line, device = run.line, run.line.device
     device.open()
     start = time.perf_counter()
@@ -68,10 +86,12 @@ def simulate(recipe: Recipe, progress: Callable[[str, float], None] = lambda _n,
         device.close()
     run.flush()
     wall = time.perf_counter() - start
-    return Simulated(run.score.summary({}, None, None), run.clock.now() - T0, wall, run.score, line.pipeline.decoder)
+    summary = run.score.summary(run.counters(), None, None)
+    return Simulated(summary, run.clock.now() - T0, wall, run.score, line.pipeline.decoder, line.pipeline.params_,
+                     tuple(run.decisions), np.concatenate(run.kept) if run.kept else None)  # fmt: skip
 
 
-def prepare(recipe: Recipe) -> _Run:
+def prepare(recipe: Recipe, intention: Intention | None = None) -> _Run:
     """Build and bind everything a simulation needs, up to its first step; the device stays closed.
 
     Raises
@@ -80,6 +100,7 @@ def prepare(recipe: Recipe) -> _Run:
         Whatever would keep the simulation from beginning.
     """
     recipe = build(recipe.raw, recipe.where)  # parts learn; the caller's stay as they are
+    recipe.intention = intention or recipe.intention
     world = participant(recipe)
     line = make_line(recipe)
     bind_line(recipe, line, (recipe.world_spec,))
@@ -115,13 +136,12 @@ class _Run:
         self._steps = np.zeros(KEEP, line.record.row.dtype)
         self._events: list[Event] = []
         self._at = 0
-        self._adaptation: Adaptation | None = None
+        self.decisions: list[Event] = []
+        self.kept: list[AnyArray] | None = None
+        self._adaptation: Adapting | None = None
         if recipe.learner is not None:
-            decoder, features = line.pipeline.decoder, line.pipeline.features
-            n_features, n_dims = sum(f.n_channels for f in features), len(line.record.goal)
-            permute = recipe.session.seed if recipe.session.permute_channels else None
-            dt_s = 1.0 / features[0].rate_hz
-            self._adaptation = Adaptation(recipe.learner, decoder, n_features, n_dims, dt_s, permute)
+            n_features, n_dims = sum(f.n_channels for f in line.pipeline.features), len(line.record.goal)
+            self._adaptation = adaptation(recipe, line.pipeline, n_features, n_dims)
             self._feature: AnyArray = np.zeros(1, feature_dtype(n_features, n_dims))
 
     def step(self) -> None:
@@ -141,12 +161,21 @@ class _Run:
             self._adapt(self._adaptation)
         self.k += 1
 
-    def _adapt(self, adaptation: Adaptation) -> None:
+    def _adapt(self, learner: Adapting) -> None:
         line, f = self.line, self._feature
         line.feature(f)
-        for version, params in adaptation.take(f):
-            line.pipeline.decoder.params_ = params
-            line.pipeline.decoder.params_version = version
+        for version, params in learner.take(f):
+            line.pipeline.adopt(params, version)
+        if self.kept is not None:
+            self.kept.append(f.copy())
+        self.decisions += learner.events
+        learner.events.clear()
+
+    def counters(self) -> dict[str, float]:
+        """Return how many of the learner's updates were adopted, refused and rolled back; nothing without one."""
+        kinds = [event.kind for event in self.decisions]
+        names = {"learner_updates": ADOPTED, "learner_refused": REFUSED, "learner_rolled_back": ROLLED_BACK}
+        return {} if self._adaptation is None else {name: kinds.count(kind) for name, kind in names.items()}
 
     def _keep(self) -> None:
         self._steps[self._at] = self.line.record.row[0]
