@@ -60,6 +60,34 @@ def _success(summary: Mapping[str, Any]) -> str | None:
     return rate + (f"   by chance {chance}" if chance else "")
 
 
+def _inside(summary: Mapping[str, Any], *keys: str) -> Any:
+    """Return a nested value, the first of a list; None where a key is missing."""
+    value: Any = summary
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value[0] if isinstance(value, Sequence) and not isinstance(value, str) and value else value
+
+
+def _bit_rate(summary: Mapping[str, Any]) -> str | None:
+    text = _figure(summary.get("bits_s"), "{:.2f} bit/s")
+    intervals = summary.get("intervals")
+    bounds = intervals.get("bit_rate_bit_s") if isinstance(intervals, Mapping) else None
+    if text and isinstance(bounds, Sequence) and len(bounds) == 2 and all(_figure(b, "{}") for b in bounds):
+        text += f"   95 % interval {bounds[0]:.2f}–{bounds[1]:.2f}"
+    return text
+
+
+def _throughput(summary: Mapping[str, Any]) -> str | None:
+    nominal = _figure(summary.get("fitts_bits_s"), "{:.2f} bit/s")
+    effective = _figure(summary.get("effective_fitts_bits_s"), "{:.2f} by effective width")
+    return nominal + (f"   {effective}" if effective else "") if nominal else None
+
+
+def _selections(summary: Mapping[str, Any]) -> str | None:
+    correct, wrong = _figure(summary.get("n_correct"), "{:.0f}"), _figure(summary.get("n_wrong"), "{:.0f}")
+    return f"{correct} correct, {wrong} wrong" if correct and wrong else None
+
+
 def summary_table(summary: Mapping[str, Any]) -> Table:
     """Return the end-of-session table; rows whose keys are missing are left out.
 
@@ -84,14 +112,18 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     row("reached", _success(s), "bold")
     row("acquisition (median)", _figure(s.get("acquisition_s"), "{:.2f} s"))
     row("path efficiency", _figure(s.get("path_efficiency"), "{:.2f}"))
-    row("throughput (Fitts)", _figure(s.get("fitts_bits_s"), "{:.2f} bit/s"))
-    row("achieved bit rate", _figure(s.get("bits_s"), "{:.2f} bit/s"))
+    row("movement error", _figure(_inside(s, "movement", "movement_error_mm"), "{:.1f} mm from the task axis"))
+    row("throughput (Fitts)", _throughput(s))
+    row("selections", _selections(s))
+    row("achieved bit rate", _bit_rate(s), "bold" if "n_correct" in s else "")
     row("sample age", _percentiles(s.get("age_ms"), 1e6))
     row("our own", _percentiles(s.get("own_us"), 1e3))
     row("samples", _figure(s.get("samples"), "{:,.0f}"))
     for key, label in (("lost", "samples lost"), ("stale", "stale commands")):
         row(label, _figure(s.get(key), "{:,.0f}"), f"bold {RED}" if s.get(key) else GREEN)
     row("commands", _figure(s.get("commands"), "{:,.0f}"))
+    for key, label in (("guard_trips", "stopped by the guard"), ("learner_rolled_back", "updates rolled back")):
+        row(label, _figure(s.get(key) or None, "{:,.0f}"), f"bold {RED}")
     row("seed", _figure(s.get("seed"), "{:.0f}"))
     row("recording", str(s["recording"]) if s.get("recording") else None)
     row("replay with", str(s["replay"]) if s.get("replay") else None)
