@@ -66,6 +66,10 @@ class Word(IntEnum):
     LEARNER_UPDATES = 65
     LEARNER_PID = 66
     LEARNER_BEAT_NS = 67
+    LEARNER_REFUSED = 68
+    """Updates the learner's guards did not let pass."""
+    LEARNER_ROLLED_BACK = 69
+    """Updates that were adopted and taken back."""
 
     GUARD_STATE = 96
     """`ProcessState` of the guard."""

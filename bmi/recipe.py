@@ -22,6 +22,7 @@ from bmi.blocks import Block
 from bmi.calibration import Calibration
 from bmi.errors import Problem, RecipeError
 from bmi.gate import Gate
+from bmi.guarding import Guards
 from bmi.nodes import GuardNode, LaneNode, MarkersNode, RecordNode, SessionNode
 from bmi.schema import Builder
 from bmi.signals import StreamSpec
@@ -50,7 +51,9 @@ class Recipe:
     click: Any | None = None
     """Click decoder beside the decoder."""
     intention: Any | None = None
-    """How a learner's labels are estimated; None: as the assist intends."""
+    """How a learner's labels are estimated; None: as the learner asks, else as the assist intends."""
+    guards: Guards = field(default_factory=Guards)
+    """What a learner's updates must pass: ``decoder.learner.guards``."""
     markers: list[MarkersNode] = field(default_factory=list)
     """Marker streams to hear."""
     calibration: Calibration | None = None
@@ -115,7 +118,7 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
     if raw.get("sources") == []:
         b.add("sources", "expected at least one source, given none (e.g. {use: lsl, name: m1})")
     sources.sort(key=lambda s: not getattr(s, "primary", False))
-    decoder, learner, saved = _decoder(b, raw)
+    decoder, learner, guards, saved = _decoder(b, raw)
     blocks = _blocks(b, raw.get("blocks", [{"name": "run"}]))
     learns = isinstance(raw.get("decoder"), Mapping) and "learner" in raw["decoder"]
     if any(bl and bl.learn for bl in blocks) and not learns and decoder is not None:
@@ -144,7 +147,7 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
     if b.problems:
         raise RecipeError(where, b.problems)
     return Recipe(where=where, raw=dict(raw), sources=sources, decoder=decoder, learner=learner,
-                  blocks=typing.cast(list[Block], blocks), names=b.names, **parts)  # fmt: skip
+                  guards=guards, blocks=typing.cast(list[Block], blocks), names=b.names, **parts)  # fmt: skip
 
 
 def _top(b: Builder, raw: Mapping[str, Any], required: tuple[str, ...]) -> None:
@@ -158,17 +161,25 @@ def _top(b: Builder, raw: Mapping[str, Any], required: tuple[str, ...]) -> None:
             b.add(key, f"'{key}' is required")
 
 
-def _decoder(b: Builder, raw: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """Construct the decoder and its learner; return them and the path of saved parameters, as given."""
+def _decoder(b: Builder, raw: Mapping[str, Any]) -> tuple[Any, Any, Guards, Any]:
+    """Construct the decoder, its learner and the guards; return them and the path of saved parameters, as given."""
     node = raw.get("decoder")
     if not isinstance(node, Mapping):
-        return (b.node("decoders", node, "decoder") if "decoder" in raw else None), None, None
-    learner = b.node("learners", node["learner"], "decoder.learner") if "learner" in node else None
+        return (b.node("decoders", node, "decoder") if "decoder" in raw else None), None, Guards(), None
+    learner, guards = _learner(b, node["learner"]) if "learner" in node else (None, Guards())
     saved = node.get("params")
     decoder = b.node("decoders", {k: v for k, v in node.items() if k not in ("learner", "params")}, "decoder")
     if decoder is not None and saved is not None:
         b.restore(decoder, b.names["decoder"], saved)
-    return decoder, learner, saved
+    return decoder, learner, guards, saved
+
+
+def _learner(b: Builder, node: Any) -> tuple[Any, Guards]:
+    """Construct a learner and the guards around it, which are there even if nothing is said of them."""
+    if not isinstance(node, Mapping):
+        return b.node("learners", node, "decoder.learner"), Guards()
+    learner = b.node("learners", {k: v for k, v in node.items() if k != "guards"}, "decoder.learner")
+    return learner, b.part(Guards, node.get("guards"), "decoder.learner.guards") or Guards()
 
 
 def _blocks(b: Builder, raw: Any) -> list[Block | None]:

@@ -1,0 +1,217 @@
+"""Guards around any learner: what new parameters must pass before they move a device, and after.
+
+Before adoption, a candidate decodes recent and trusted features in a shadow of the decoder. After it, the
+participant's own success is watched. Whatever goes wrong ends in the last good parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+
+from bmi.contracts import Decoder, Params
+from bmi.params import fields
+from bmi.reservoir import Reservoir, Shadow, agreement, rms
+from bmi.signals import F64, AnyArray
+
+FEW = 20
+"""Samples below which a check has nothing to say."""
+
+
+class Refusal(NamedTuple):
+    """Why parameters were not adopted, or not kept."""
+
+    reason: str
+    measured: float
+    limit: float
+
+
+@dataclass(kw_only=True, eq=False)
+class Guards:
+    """Decides whether what a learner offers is adopted, and whether it stays.
+
+    ================  ==============================================================================
+    refused because   what is looked at
+    ================  ==============================================================================
+    ``not finite``    any parameter, or anything the candidate decodes
+    ``labels``        the labels since the last decision: do they point to the goals at all?
+    ``norm``          decoded speed, against that of a goal-directed participant
+    ``step``          change of what is decoded, against the same plus what is decoded now
+    ``confidence``    squared errors of the candidate in units of its own covariance
+    ``recent``        agreement with goal-directed intention on the features since the last decision,
+                      against what the present parameters reach there
+    ``reservoir``     the same with the labels of trusted features: those of updates that proved good
+    ================  ==============================================================================
+
+    An adopted update is on trial for ``trial_s``: if decoded velocities point less to the goals than before, by
+    more than ``fall`` (twice as much after a quarter of the time, one over its square root in between), the last
+    good parameters return. No other update is adopted meanwhile: a bad one is gone before the next.
+    """
+
+    norm_limit: Annotated[float, Gt(1)] = 4.0
+    """Fastest decoded speed, as a multiple of the goal-directed speed (root mean squares)."""
+    step_limit: Annotated[float, Gt(0)] = 2.0
+    """Largest change of what is decoded, as a multiple of goal-directed plus present speed."""
+    label_agreement: Annotated[float, Ge(-1), Le(1)] = 0.3
+    """Least mean cosine between labels and the direction to the goal."""
+    overconfidence: Annotated[float, Gt(1)] = 100.0
+    """Largest mean squared error in units of the decoder's own variance (1 if it knows itself)."""
+    tolerance: Annotated[float, Ge(0), Le(2)] = 0.1
+    """How much worse a candidate may agree with recent and trusted features than the present parameters."""
+    reservoir_s: Annotated[float, Gt(0)] = 40.0
+    """How much is kept of trusted features, s."""
+    reservoir_age_s: Annotated[float, Gt(0)] = 300.0
+    """Trusted features older than this have no say: neurons change."""
+    trial_s: Annotated[float, Gt(0)] = 6.0
+    """Labelled time an update is on trial, s."""
+    fall: Annotated[float, Gt(0), Le(2)] = 0.4
+    """Fall of the mean cosine between decoded velocity and direction to the goal that ends a trial."""
+
+    def bind(self, decoder: Decoder, n_features: int, n_dims: int, dt_s: float) -> None:
+        """Allocate, and copy the decoder. Raises ContractError if it cannot be copied."""
+        n = round(self.reservoir_s / dt_s)
+        self._fresh, self._pending, self._trusted = (Reservoir(n, n_features, n_dims) for _ in range(3))
+        self._shadow = Shadow(decoder, n_features, n_dims, dt_s)
+        self._trial_n = max(round(self.trial_s / dt_s), FEW)
+        self._cosines = np.zeros(4 * self._trial_n)
+        self._n_cosines = self._tried = 0
+        self._before = math.nan
+        self.on_trial = False
+        """Whether the parameters in use still have to prove themselves."""
+
+    # ------------------------------------------------------------------------------------ before adoption
+    def see(self, row: AnyArray, y: F64, label: F64 | None) -> None:
+        """Take one feature record; ``label`` is what the learner was told, None if it was told nothing."""
+        kept = self._fresh.place()
+        aim = row["goal"] - row["position"]
+        far = math.sqrt(float(aim @ aim))
+        kept["t"], kept["y"] = row["t"], y
+        kept["taught"] = label is not None and bool(np.isfinite(label).all())
+        kept["label"] = label if kept["taught"] else 0.0
+        kept["ideal"] = row["intended"]
+        kept["aim"] = aim / far if far > row["radius"] else 0.0
+        if label is not None:
+            self._tried += 1
+            if far > row["radius"]:
+                self._watch(kept["aim"], row["decoded"])
+
+    def judge(self, candidate: Params, current: Params, now: float) -> Refusal | None:
+        """Return why ``candidate`` must not replace ``current``, or None; what was fresh is decided upon.
+
+        Parameters
+        ----------
+        now : float
+            Time of the newest feature, s.
+        """
+        rows = self._fresh.rows()
+        self._fresh.clear()
+        refusal = self._judge(candidate, current, rows, now)
+        if refusal is None:
+            self._pending.take(rows)
+        return refusal
+
+    def _judge(self, candidate: Params, current: Params, rows: AnyArray, now: float) -> Refusal | None:
+        if not all(np.isfinite(a).all() for _, a in fields(candidate)):
+            return Refusal("not finite", math.nan, math.inf)
+        taught = rows["taught"] == 1
+        told = taught & rows["aim"].any(axis=1) & rows["label"].any(axis=1)
+        if told.sum() >= FEW:
+            label = rows["label"][told]
+            cosine = float(((label / np.linalg.norm(label, axis=1)[:, None]) * rows["aim"][told]).sum(axis=1).mean())
+            if cosine < self.label_agreement:
+                return Refusal("labels", cosine, self.label_agreement)
+        if taught.sum() < FEW:
+            return None
+        new, cov = (a[taught] for a in self._shadow.decode(candidate, rows))
+        old = self._shadow.decode(current, rows)[0][taught]
+        ideal = rows["ideal"][taught]
+        if not (np.isfinite(new).all() and np.isfinite(cov).all()):
+            return Refusal("not finite", math.nan, math.inf)
+        return (
+            self._sane(new, old, ideal)
+            or self._sure(new, cov, rows["label"][taught])
+            or self._not_worse("recent", new, old, ideal)
+            or self._reservoir(candidate, current, now)
+        )
+
+    def _sane(self, new: F64, old: F64, ideal: F64) -> Refusal | None:
+        """Norm and step, in units of what a participant may want."""
+        scale = rms(ideal)
+        if scale == 0.0:
+            return None
+        norm, step = rms(new) / scale, rms(new - old) / (scale + rms(old))
+        if norm > self.norm_limit:
+            return Refusal("norm", norm, self.norm_limit)
+        return Refusal("step", step, self.step_limit) if step > self.step_limit else None
+
+    def _sure(self, new: F64, cov: F64, label: F64) -> Refusal | None:
+        """Whether errors are of the size the candidate says they are."""
+        error = new - label
+        try:
+            squares = (np.linalg.solve(cov, error[:, :, None])[:, :, 0] * error).sum(axis=1)
+        except np.linalg.LinAlgError:
+            return Refusal("confidence", math.inf, self.overconfidence)
+        score = float(np.mean(squares)) / new.shape[1]
+        bad = not 0.0 <= score <= self.overconfidence
+        return Refusal("confidence", score, self.overconfidence) if bad else None
+
+    def _reservoir(self, candidate: Params, current: Params, now: float) -> Refusal | None:
+        rows = self._trusted.rows(since=now - self.reservoir_age_s)
+        taught = rows["taught"] == 1
+        if taught.sum() < FEW:
+            return None
+        new, old = (self._shadow.decode(p, rows)[0][taught] for p in (candidate, current))
+        return self._not_worse("reservoir", new, old, rows["label"][taught])
+
+    def _not_worse(self, reason: str, new: F64, old: F64, wanted: F64) -> Refusal | None:
+        reached, least = agreement(new, wanted), agreement(old, wanted) - self.tolerance
+        return Refusal(reason, reached, least) if reached < least else None
+
+    # ------------------------------------------------------------------------------------- after adoption
+    @property
+    def agreement(self) -> float:
+        """Mean cosine between decoded velocity and direction to the goal, lately; NaN if little is known."""
+        n = min(self._n_cosines, len(self._cosines))
+        return float(self._cosines[:n].mean()) if n >= FEW else math.nan
+
+    def _watch(self, aim: F64, decoded: F64) -> None:
+        speed = math.sqrt(float(decoded @ decoded))
+        cosine = float(aim @ decoded) / speed if speed > 0.0 else 0.0  # at rest it points nowhere
+        self._cosines[self._n_cosines % len(self._cosines)] = cosine
+        self._n_cosines += 1
+
+    def adopt(self) -> None:
+        """Begin the trial of what was just adopted; one in progress goes on with it."""
+        before = self.agreement
+        if math.isfinite(before) and not self.on_trial:
+            self._before = before
+        self._n_cosines = self._tried = 0
+        self.on_trial = True
+
+    def verdict(self) -> Refusal | None:
+        """Return why what is on trial must go, or None; with its time over it has passed."""
+        n, whole = min(self._n_cosines, self._trial_n), self._trial_n
+        if not self.on_trial:
+            return None
+        if n >= max(whole // 4, FEW):
+            least, now = self._before - self.fall * math.sqrt(whole / n), float(self._cosines[:n].mean())
+            if now < least:
+                self._close(passed=False)
+                return Refusal("agreement", now, least)
+        if self._tried >= whole:
+            self._close(passed=True)
+        return None
+
+    def _close(self, *, passed: bool) -> None:
+        """End the trial: what was learned from is trusted from now on, or forgotten with all that came since."""
+        self.on_trial = False
+        if passed:
+            self._trusted.take(self._pending.rows())
+        else:
+            self._fresh.clear()
+            self._n_cosines = 0
+        self._pending.clear()
