@@ -43,3 +43,10 @@ create_outlet = _function("lsl_create_outlet_ex", _POINTER, _POINTER, _INT, _INT
 destroy_outlet = _function("lsl_destroy_outlet", None, _POINTER)
 push_chunk = _function("lsl_push_chunk_ftp", _INT, _POINTER, _POINTER, _ULONG, _DOUBLE, _INT)
 wait_for_consumers = _function("lsl_wait_for_consumers", _INT, _POINTER, _DOUBLE)
+pull_strings = _function(
+    "lsl_pull_chunk_buf", _ULONG, _POINTER, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER
+)
+pull_doubles = _function(
+    "lsl_pull_chunk_d", _ULONG, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER
+)
+destroy_string = _function("lsl_destroy_string", None, _POINTER)
