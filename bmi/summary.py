@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from bmi.bitrate import grid_bit_rate_interval
 from bmi.contracts import TrialResult
 from bmi.latency import Histogram
 from bmi.recipe import Recipe
 from bmi.score import MOVEMENT, Trajectory, score
 from bmi.signals import AnyArray, Event
+from bmi.tasks.grid import Grid
 from bmi.telemetry import Telemetry, age_ns, own_ns
 
 
@@ -85,6 +87,34 @@ class Score:
                 total += trials[-1].t_start_s + trials[-1].acquire_s - trials[0].t_start_s
         return total
 
+    def _selections(self, grid: Grid) -> dict[str, Any]:
+        """Return what the selections of a grid came to.
+
+        Each took the time since the one before, and is resampled with it. What a block lasted beyond its last
+        selection counts as well: it was time to select in.
+        """
+        right = [r.success for _, r in self._results]
+        took = [r.acquire_s for _, r in self._results]
+        rest = sum(self._rest_s(block) for block in self._scored)
+        rate = grid_bit_rate_interval(grid.n_targets, right, took, self._recipe.session.seed)
+        spent = sum(took) / (sum(took) + rest) if took else 1.0
+        value, low, high = (float(x) * spent if np.isfinite(x) else None for x in rate)
+        return {
+            "n_targets": grid.n_targets,
+            "n_correct": sum(right),
+            "n_wrong": len(right) - sum(right),
+            "selections_s": sum(took) + rest,
+            "bits_s": value,
+            "bits_s_ci": [low, high],
+            "chance": 1.0 / grid.n_targets,
+            "chance_bits_s": 0.0,
+        }
+
+    def _rest_s(self, block: int) -> float:
+        """Return how long a block went on after its last selection, s."""
+        ends = [r.t_start_s + r.acquire_s for b, r in self._results if b == block]
+        return max(self._blocks[block].t_end_s - ends[-1], 0.0) if ends else 0.0
+
     def _recipe_time(self, result: TrialResult) -> float:
         """Return how long the trial lasted, its hold included, s."""
         hold: float = getattr(self._recipe.task, "hold_s", 0.0)
@@ -129,6 +159,9 @@ class Score:
             "params_version": int(steps["params_version"][-1]) if len(steps) else None,
             "blocks": [b.as_dict() for b in self._blocks if b.seen],
         }
+        if isinstance(recipe.task, Grid):
+            s |= self._selections(recipe.task)
+            s["intervals"]["bit_rate_bit_s"] = s["bits_s_ci"]
         if telemetry is not None and len(steps):
             s |= {"age_ms": _percentiles(age_ns(steps) / 1e6), "own_us": _percentiles(own_ns(steps) / 1e3)}
             s["stale"] = telemetry.stale_commands
@@ -159,6 +192,11 @@ class _BlockTold:
         self.seen = True
         self._t = (first, float(steps["now"][-1]))
         self._last = (float(steps["assist"][-1]), int(steps["params_version"][-1]))
+
+    @property
+    def t_end_s(self) -> float:
+        """Time of the block's last step, s."""
+        return self._t[1]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

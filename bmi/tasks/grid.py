@@ -116,7 +116,7 @@ class Grid:
             return reach.goal
         reach.follow(now, position)
         if cell != NOWHERE and self._taken(now, selected):
-            self._end(now, position, "correct" if cell == reach.target else "wrong")
+            self._end(now, position, "success" if cell == reach.target else "wrong")
         elif self.timeout_s is not None and reach.late(now, self.timeout_s):
             self._end(now, position, "timeout")
         return reach.goal
@@ -136,7 +136,7 @@ class Grid:
 
     def _end(self, now: float, position: F64, outcome: str) -> None:
         reach = self._reach
-        result = reach.result(outcome == "correct", now, reach.path_mm)
+        result = reach.result(outcome == "success", now, reach.path_mm)
         reach.results.append(result)
         reach.say(now, "trial.end", outcome=outcome, acquire_s=result.acquire_s, cell=self._cell)
         self._next(now, position)

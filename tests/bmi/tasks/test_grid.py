@@ -92,7 +92,7 @@ def test_a_click_in_the_target_is_right_and_the_next_target_is_there_at_once(tas
     assert r.width_mm == pytest.approx(200.0 / 6)
     assert (task.goal.trial, task.goal.t_onset, task.goal.active) == (1, 51.0, True)
     assert target(task) != cell
-    assert ends(task) == [("correct", cell)]
+    assert ends(task) == [("success", cell)]
 
 
 def test_a_click_in_another_cell_is_wrong_and_costs_the_trial(task):
