@@ -25,6 +25,8 @@ from bmi.clock import LSLClock
 from bmi.contracts import Guarded
 from bmi.control import LaneState, ProcessState, Word
 from bmi.errors import RecordingError, StreamLost
+from bmi.markers import RING as MARKERS
+from bmi.markers import Ears, Voice
 from bmi.params import like, save, unflatten
 from bmi.processes import Processes
 from bmi.recipe import Recipe, load
@@ -71,6 +73,8 @@ class Session:
         self.restarts: dict[str, int] = {}
         self._procs: Processes
         self._watched: Watched | None = None
+        self._ears: Ears | None = None
+        self._voice: Voice | None = None
         self._notes: list[Event] = []
         self._gone: dict[str, float] = {}
         self._restarts: list[float] = []
@@ -125,6 +129,7 @@ class Session:
                 await spawn("learn")
                 await until(Word.LEARNER_STATE, ProcessState.RUNNING, "learn")
             await until(Word.RECORDER_STATE, ProcessState.RUNNING, "record")
+            self._listen()
             self._steps = Ring.open(self.runtime / "steps.ring").reader("oldest")
             self._events = Ring.open(self.runtime / "events.ring").reader("oldest")
             self._reader = TelemetryReader(
@@ -143,9 +148,22 @@ class Session:
     ) -> None:
         await self._close()
 
+    def _listen(self) -> None:
+        """Hear the recipe's marker streams; tell a live session's events to others. What is simulated stays here."""
+        if self.recipe.markers:
+            self._ears = Ears(self.runtime, self.recipe.markers)
+            self._heard = self._ears.ring.reader("oldest")
+            self._ears.start()
+        if self.recipe.world is None:
+            self._voice = Voice(self.runtime, self.recipe.session.name)
+
     async def _close(self) -> None:
         """Stop everything, the lane first; wait for the recorder to finish its file."""
+        if self._ears is not None:
+            self._ears.close()
         await self._procs.close()
+        if self._voice is not None:
+            self._voice.close()
         if self._watched is not None:
             self._watched.close()
         self._over.set()
@@ -259,6 +277,8 @@ class Session:
         events = [as_event(row) for row in self._events.read()]
         self._score.take(steps, events)
         notes, self._notes = self._notes, []
+        if self._ears is not None:  # what becomes of marker streams; the markers themselves are many
+            notes += [e for e in map(as_event, self._heard.read()) if e.kind != "marker"]
         return self._reader.update(steps, self.counters(), events + notes)
 
     def counters(self) -> dict[str, float]:
@@ -282,19 +302,20 @@ class Session:
 
     # --- what happens, as it happens ----------------------------------------------------------------
 
-    async def _follow(self, ring: str) -> AsyncIterator[AnyArray]:
-        reader: Reader = Ring.open(self.runtime / ring).reader("now")
+    async def _follow(self, *rings: str) -> AsyncIterator[AnyArray]:
+        readers: list[Reader] = [Ring.open(self.runtime / ring).reader("now") for ring in rings]
         while True:
             over = self._over.is_set()
-            for row in reader.read():
-                yield row
+            for reader in readers:
+                for row in reader.read():
+                    yield row
             if over:
                 return
             await asyncio.sleep(0.01)
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield trial, block and stream events until the session ends."""
-        async for row in self._follow("events.ring"):
+        """Yield trial, block and stream events, and the markers heard, until the session ends."""
+        async for row in self._follow("events.ring", *([MARKERS] if self._ears is not None else [])):
             yield as_event(row)
 
     async def intents(self) -> AsyncIterator[AnyArray]:
