@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -177,7 +178,8 @@ def _axes(grid: Sequence[str], problems: list[Problem]) -> list[Axis]:
             problems.append(Problem(f"--grid {pair}", "expected KEY=VALUE,VALUE, e.g. stages.bin.bin_s=0.01,0.02"))
             continue
         try:
-            values = json.loads(json.dumps(parse_value(f"[{text}]")))  # YAML itself knows which commas part values
+            parsed = parse_value(f"[{text}]")  # YAML itself knows which commas part values
+            values = json.loads(json.dumps([_number(v) for v in parsed]))
         except (RecipeError, TypeError):
             values = None
         if not isinstance(values, list) or not values:
@@ -192,6 +194,11 @@ def _axes(grid: Sequence[str], problems: list[Problem]) -> list[Axis]:
             problems.append(Problem(f"--grid {key}", "seeds are given with --seeds, e.g. --seeds 0:100"))
         axes.append(Axis(key, values))
     return axes
+
+
+def _number(value: Any) -> Any:
+    """Return 1e-3 as the number it is to everyone but YAML 1.1, which wants 1.0e-3."""
+    return float(value) if isinstance(value, str) and re.fullmatch(r"[-+]?\d+e[-+]?\d+", value, re.I) else value
 
 
 def _seeds(text: str, problems: list[Problem]) -> list[int]:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,7 +56,7 @@ def run(plan: Plan, out: Path, index: int) -> dict[str, Any]:
     except FAULTS as e:
         error = in_words(e)
         data = record(plan, index, error=error)
-        said |= {"status": "failed", "error": error}
+        said |= {"status": "failed", "error": error, "trace": traceback.format_exc().splitlines()}
     write(run_path(out, index), data)
     return said | {"wall_s": time.perf_counter() - start}
 

@@ -22,17 +22,31 @@ SWEEP = ["simulate", "center_out", *SHORT, "--grid", "stages.bin.bin_s=0.01,0.02
 RESULTS = ("table.csv", "table.parquet", "sweep.html")
 
 
+STARTED = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_outlives_its_test():
+    yield
+    for process in STARTED:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
 def start(folder, *args, **env):
     """Start the installed command in a process group of its own."""
     env = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb", **env}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [str(BMI), *map(str, args)], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
+    STARTED.append(process)
+    return process
 
 
 def finish(process, code=0):
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate()
     assert process.returncode == code, f"{out}\n{err}"
     return out, err
 
@@ -267,6 +281,9 @@ def test_what_fails_is_a_row_with_its_error_and_is_done_again_when_resumed(stumb
     assert "run 4: the worker got SIGKILL; it is begun again" in said
     assert "3 of 5 runs failed; --resume does them again" in said
     assert "Odd: nobody knows this error" in (out / "sweep.html").read_text()
+    entries = [json.loads(line) for line in (out / "run-log.jsonl").read_text().splitlines()]
+    (fault,) = (entry for entry in entries if entry["run"] == 1)
+    assert any("stumbling.py" in line for line in fault["trace"])
 
     bmi(tmp_path, *words[:-1], "1", "--out", out.name, "--resume", **{**env, "STUMBLE": "no"})
     told = [{k: v for k, v in row.items() if k not in ("run", "device.how")} for row in rows(out)]

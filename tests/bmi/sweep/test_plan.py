@@ -89,7 +89,7 @@ def test_a_seed_is_given_once():
 
 
 def test_values_are_yaml_and_commas_inside_brackets_braces_and_quotes_do_not_part_them():
-    assert values("a=1,0.5,true,null,1e-3") == [[1, 0.5, True, None, "1e-3"]]  # as YAML 1.1 has it
+    assert values("a=1,0.5,true,null,1e-3,-2E5") == [[1, 0.5, True, None, 0.001, -2e5]]
     assert values("a=[1,2],[3, [4, 5]]") == [[[1, 2], [3, [4, 5]]]]
     assert values("a={use: grid},{use: centre-out, targets: 8}") == [
         [{"use": "grid"}, {"use": "centre-out", "targets": 8}]
