@@ -84,8 +84,8 @@ class Guards:
         """Whether the parameters in use still have to prove themselves."""
 
     # ------------------------------------------------------------------------------------ before adoption
-    def see(self, row: AnyArray, y: F64, label: F64 | None) -> None:
-        """Take one feature record; ``label`` is what the learner was told, None if it was told nothing."""
+    def keep(self, row: AnyArray, y: F64, label: F64 | None) -> None:
+        """Keep one feature record; ``label`` is what the learner was told, None if it was told nothing."""
         kept = self._fresh.place()
         aim = row["goal"] - row["position"]
         far = math.sqrt(float(aim @ aim))
@@ -94,10 +94,6 @@ class Guards:
         kept["label"] = label if kept["taught"] else 0.0
         kept["ideal"] = row["intended"]
         kept["aim"] = aim / far if far > row["radius"] else 0.0
-        if label is not None:
-            self._tried += 1
-            if far > row["radius"]:
-                self._watch(kept["aim"], row["decoded"])
 
     def judge(self, candidate: Params, current: Params, now: float) -> Refusal | None:
         """Return why ``candidate`` must not replace ``current``, or None; what was fresh is decided upon.
@@ -178,9 +174,14 @@ class Guards:
         n = min(self._n_cosines, len(self._cosines))
         return float(self._cosines[:n].mean()) if n >= FEW else math.nan
 
-    def _watch(self, aim: F64, decoded: F64) -> None:
-        speed = math.sqrt(float(decoded @ decoded))
-        cosine = float(aim @ decoded) / speed if speed > 0.0 else 0.0  # at rest it points nowhere
+    def watch(self, row: AnyArray) -> None:
+        """Take one feature record in which there was a goal, whether one may learn from it or not."""
+        self._tried += 1
+        aim, decoded = row["goal"] - row["position"], row["decoded"]
+        far, speed = math.sqrt(float(aim @ aim)), math.sqrt(float(decoded @ decoded))
+        if far <= row["radius"]:
+            return
+        cosine = float(aim @ decoded) / (far * speed) if speed > 0.0 else 0.0  # at rest it points nowhere
         self._cosines[self._n_cosines % len(self._cosines)] = cosine
         self._n_cosines += 1
 

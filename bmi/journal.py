@@ -77,6 +77,7 @@ def feature_dtype(n_features: int, n_dims: int) -> np.dtype[np.void]:
             ("step", "<i8"),
             ("block", "<i8"),
             ("learn", "<i8"),  # 1 if the label may be learned from
+            ("asked", "<i8"),  # 1 if there was a goal, and time to react to it
             ("select", "<i8"),  # label: 1 a click was intended, 0 none, -1 not known
             ("t", "<f8"),
             ("radius", "<f8"),  # of the goal, mm

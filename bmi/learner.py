@@ -113,12 +113,14 @@ class Adaptation:
             self._block = int(row["block"])
             label = self._estimate(row)
             self._learner.observe(y, label, t, row["position"])
-            self._guards.see(row, y, label)
-            out += self._tried(t)
-            if not self._guards.on_trial:
-                out += self._offer(self._learner.update(), t)
+            self._guards.keep(row, y, label)
         elif self._block >= 0:
-            self._guards.see(row, y, None)
+            self._guards.keep(row, y, None)
+        if row["asked"]:
+            self._guards.watch(row)
+            out += self._tried(t)
+        if row["learn"] and not self._guards.on_trial:
+            out += self._offer(self._learner.update(), t)
         return out
 
     def _estimate(self, row: AnyArray) -> F64:

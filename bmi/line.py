@@ -249,11 +249,14 @@ class Line:
         """Trials ended in this block."""
         return len(self._won)
 
-    def learnable(self) -> bool:
-        """Whether the features of the last step carry a label worth learning from: asked, and time to react."""
+    def asked(self) -> bool:
+        """Whether what was decoded in the last step had a goal: asked, and time to react."""
         r = self.record
-        asked = self.intent is not None and self.blocks.learning and r.goal_active
-        return asked and r.goal_age_s >= self.assist.reaction_s
+        return self.intent is not None and r.goal_active and r.goal_age_s >= self.assist.reaction_s
+
+    def learnable(self) -> bool:
+        """Whether the features of the last step carry a label worth learning from, and one may."""
+        return self.blocks.learning and self.asked()
 
     def label(self, out: F64) -> F64:
         """Write the goal-directed intention of the last step, (n_dims,), into ``out`` and return it."""
@@ -271,7 +274,7 @@ class Line:
         """Fill a feature record (1,) of ``bmi.journal.feature_dtype`` with what a learner may want to know."""
         r, intent = self.record, self.intent
         row["step"], row["block"], row["learn"] = r.step, self.blocks.index, self.learnable()
-        row["select"] = self.select_label()
+        row["select"], row["asked"] = self.select_label(), self.asked()
         row["t"] = intent.t if intent is not None else r.row["now"]
         row["radius"] = r.row["goal_radius"]
         self.label(row["intended"][0])

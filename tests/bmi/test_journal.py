@@ -112,6 +112,6 @@ def test_goal_and_its_age():
 
 def test_samples_features_and_events_have_a_fixed_size_too():
     assert sample_dtype(96).itemsize == 8 + 8 + 8 + 96 * 4
-    assert feature_dtype(96, 2).itemsize == 6 * 8 + 4 * 2 * 8 + 96 * 8
+    assert feature_dtype(96, 2).itemsize == 7 * 8 + 4 * 2 * 8 + 96 * 8
     assert EVENT_DTYPE.itemsize == 1024
     assert step_dtype(1, 2).itemsize == filled(1, 2).row.nbytes
