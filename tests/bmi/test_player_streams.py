@@ -16,7 +16,6 @@ from rich.console import Console
 
 from bmi.errors import RecordingError
 from bmi.lsl.inlet import LSLSource
-from bmi.lsl.markers import MarkerOutlet
 from bmi.player import play_streams
 
 BMI = str(Path(sys.executable).with_name("bmi"))
@@ -139,16 +138,6 @@ def test_whole_numbers_that_are_rounded_and_damage_are_told(tmp_path):
     assert ears["1"].rows[0][0] == 1 << 24
     assert "need more than float32's 24 bits and are rounded" in said
     assert "note: damaged or cut off at byte" in said
-
-
-def test_a_marker_outlet_that_is_closed_says_so():
-    from bmi.errors import StreamError
-
-    outlet = MarkerOutlet("closed", "closed")
-    outlet.close()
-    outlet.close()
-    with pytest.raises(StreamError, match=r"push\(\) after close\(\)"):
-        outlet.push("late", 1.0)
 
 
 # --- the command line ---------------------------------------------------------------------------------------
