@@ -102,7 +102,9 @@ def event_text(event: Event) -> bytes:
         data["cut"] = True
         key = max((k for k in data if k not in ("kind", "cut")), key=lambda k: len(json.dumps(data[k])))
         value = data[key]
-        data[key] = value[: max(0, len(value) - over - 16)] if isinstance(value, str) and value else None
+        size = len(json.dumps(value))
+        keep = int(len(value) * (1.0 - (over + 16) / size)) if isinstance(value, str) else 0
+        data[key] = value[:keep] if keep > 0 else None
         text = json.dumps(data).encode()
     return text
 
