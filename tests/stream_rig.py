@@ -108,12 +108,14 @@ PROMISES = {"n_channels": 8, "rate_hz": 1000.0, "push": 5, "unit": "count", "typ
 class Sender:
     """One sender, idle until ``go``."""
 
-    def __init__(self, folder: Path, *, host: str = "") -> None:
+    def __init__(self, folder: Path, *, host: str = "", clock_s: int = 0) -> None:
         self._count = folder / f"sent-{time.monotonic_ns()}"
         self._count.write_bytes(bytes(8))
         argv = [sys.executable, str(Path(__file__).resolve())]
         if host:
             argv = ["unshare", "--uts", "sh", "-c", f'hostname {host} && exec "$0" "$1"', *argv]
+        if clock_s:
+            argv = ["unshare", "--time", "--monotonic", str(clock_s), *argv]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def go(self, name: str, **changes: Any) -> float:
@@ -169,10 +171,10 @@ class Senders:
         self._folder, self._used = folder, []
         self._spare = [Sender(folder), Sender(folder)]
 
-    def take(self, *, host: str = "") -> Sender:
-        """Return a sender of this machine, or of one that is called ``host``."""
-        if host:
-            sender = Sender(self._folder, host=host)
+    def take(self, **another: Any) -> Sender:
+        """Return a sender of this machine, or of one called ``host``, or whose clock is ``clock_s`` ahead."""
+        if another:
+            sender = Sender(self._folder, **another)
         else:
             sender = self._spare.pop(0)
             self._spare.append(Sender(self._folder))
