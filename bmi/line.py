@@ -63,6 +63,11 @@ class Line:
         self, specs: tuple[StreamSpec, ...], rng: np.random.Generator, *, cold_start: bool = False
     ) -> IntentSpec:
         """Fix every shape: pipeline, gate, task, journal. Raises ContractError, NotFittedError."""
+        if specs[0].rate_hz <= 0:
+            raise ContractError(
+                f"the primary stream {specs[0].name!r} is irregular (rate 0): silence of it could not be told from a "
+                "fault. Mark a stream with a sampling rate 'primary: true'; irregular ones may stand beside it"
+            )
         spec = self.pipeline.bind(specs, cold_start=cold_start)
         device = self.device.spec
         if spec.kind == "continuous" and len(spec.dims) != len(device.dims):
