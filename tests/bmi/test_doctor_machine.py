@@ -174,9 +174,10 @@ def test_another_session_and_what_a_killed_one_left_are_named(tmp_path):
     left.mkdir(parents=True)
     (left / "control").write_bytes(bytes(2_000_000))
     os.utime(left, (time.time() - 3600, time.time() - 3600))
-    with subprocess.Popen(
-        [sys.executable, "-c", "input()", "-m", "bmi.process", "lane", str(rings / "bmi-alive")], stdin=subprocess.PIPE
-    ) as lane:
+    waits = "print(flush=True); input()"
+    command = [sys.executable, "-c", waits, "-m", "bmi.process", "lane", str(rings / "bmi-alive")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lane:
+        lane.stdout.readline()
         found = sessions(rings)
         lane.communicate(b"\n")
     assert found.state == State.WARN
