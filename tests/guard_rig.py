@@ -114,7 +114,11 @@ class Rig:
         self._procs: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Rig:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -81,6 +81,7 @@ def kernel(path: Path) -> bool:
 PLACES = {
     "numba": ("in _*_kernels.py", kernel),
     "pylsl": ("in bmi/lsl/ and bmi/clock.py", lambda p: name(p).startswith(("bmi/lsl/", "bmi/clock.py"))),
+    "pyxdf": ("in bmi/formats/xdf.py", lambda p: name(p) == "bmi/formats/xdf.py"),
     "yaml": ("in bmi/recipe.py", lambda p: name(p) == "bmi/recipe.py"),
     "matplotlib": ("in bmi/report*.py", lambda p: name(p).startswith("bmi/report") and p.parent.name == "bmi"),
     "pyarrow": ("in bmi/sweep/table.py", lambda p: name(p) == "bmi/sweep/table.py"),
