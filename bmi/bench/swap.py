@@ -177,7 +177,7 @@ def _ratio(without: list[F64], with_: list[F64], rng: np.random.Generator, n: in
 def publish(folder: Path) -> None:
     """Offer version after version while not paused, until QUIT: the learner's side, in a process of its own."""
     control, slots = Control.open(folder / "control"), Slots.open(folder / "params.slots")
-    base = np.load(folder / "base.npy")
+    base = np.load(folder / "base.npy", allow_pickle=False)
     version, allowed = 1, os.sched_getaffinity(0)
     if len(allowed) > 1:
         os.sched_setaffinity(0, allowed - {max(allowed)})  # the lane's processor is the lane's
