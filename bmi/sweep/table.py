@@ -54,7 +54,8 @@ def rows(plan: Plan, out: Path) -> list[Row]:
             raise RecordingError(f"{out}: run {i} has no result; go on with the sweep with --resume")
         row: Row = {"run": i, **record["values"], "seed": record["seed"]}
         row |= {"status": record["status"], "error": record["error"]}
-        table.append(row | {k: v for k, v in flat(record["summary"]) if k not in row})
+        summary = {k: v for k, v in flat(record["summary"]) if k != "seed"}
+        table.append(row | {f"summary.{k}" if k in row else k: v for k, v in summary.items()})
     columns = dict.fromkeys(key for row in table for key in row)
     return [{key: row.get(key) for key in columns} for row in table]
 

@@ -64,6 +64,13 @@ def test_rows_stand_in_the_order_of_the_plan_and_have_every_column(folder):
     assert len({tuple(row) for row in table}) == 1
 
 
+def test_a_value_and_a_figure_of_one_name_are_told_apart(folder):
+    """Seconds asked of a block, and seconds it took."""
+    table = filled(folder, [good(0.1, seed=0, gate={"speed": 99.0}), *[good(0.2)] * 5])
+    assert (table[0]["gate.speed"], table[0]["summary.gate.speed"]) == (1, 99.0)
+    assert "summary.seed" not in table[0]
+
+
 def test_a_run_without_a_result_is_named(folder):
     with pytest.raises(RecordingError, match="run 2 has no result"):
         filled(folder, [good(0.1), good(0.2)])
