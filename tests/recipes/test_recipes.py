@@ -10,6 +10,8 @@ from bmi.simulate import simulate
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FEW = 2
+SMALLER = {"broadband": {"world.n_channels": 32, "world.chunk_s": 0.005, "blocks.0.seconds": 15}}
+"""What a recipe is cut down to here; as it ships it runs under ``-m bars``."""
 
 
 def test_there_are_recipes():
@@ -34,12 +36,26 @@ def test_it_says_what_it_is_and_what_it_is_not(path):
     assert "Research use only; not a medical device." in head.replace("\n# ", " ")
 
 
-@pytest.mark.parametrize("path", [p for p in CONFIGS if recipe.read(p).get("world")], ids=lambda p: p.stem)
+WORLDS = [p for p in CONFIGS if recipe.read(p).get("world")]
+
+
+@pytest.mark.parametrize("path", WORLDS, ids=lambda p: p.stem)
 def test_it_runs_in_lock_step(path):
+    run(path, SMALLER.get(path.stem, {}))
+
+
+@pytest.mark.bars
+@pytest.mark.parametrize("path", [p for p in WORLDS if p.stem in SMALLER], ids=lambda p: p.stem)
+def test_it_runs_in_lock_step_as_it_ships(path):
+    run(path, {})
+
+
+def run(path, smaller):
     raw = recipe.read(path)
     few = {f"blocks.{i}.trials": FEW for i, b in enumerate(raw["blocks"]) if b.get("scored")}
     assert few, "nothing in it is scored"
-    done = simulate(recipe.load(path, few))
+    done = simulate(recipe.load(path, few | smaller))
     assert done.summary["n_trials"] == FEW * len(few)
+    assert done.summary["success_rate"] >= 0.5
     assert done.summary["commands"] > 100
     assert done.summary["lost"] == 0
