@@ -20,6 +20,8 @@ from bmi.signals import F64, AnyArray
 
 FEW = 20
 """Samples below which a check has nothing to say."""
+NEAR = 2.0
+"""Within so many radii of a goal corrections go every way: there success is no matter of direction."""
 
 
 class Refusal(NamedTuple):
@@ -52,13 +54,13 @@ class Guards:
     good parameters return. No other update is adopted meanwhile: a bad one is gone before the next.
     """
 
-    norm_limit: Annotated[float, Gt(1)] = 4.0
+    norm_limit: Annotated[float, Gt(1)] = 3.0
     """Fastest decoded speed, as a multiple of the goal-directed speed (root mean squares)."""
-    step_limit: Annotated[float, Gt(0)] = 2.0
+    step_limit: Annotated[float, Gt(0)] = 1.5
     """Largest change of what is decoded, as a multiple of goal-directed plus present speed."""
     label_agreement: Annotated[float, Ge(-1), Le(1)] = 0.3
     """Least mean cosine between labels and the direction to the goal."""
-    overconfidence: Annotated[float, Gt(1)] = 100.0
+    overconfidence: Annotated[float, Gt(1)] = 20.0
     """Largest mean squared error in units of the decoder's own variance (1 if it knows itself)."""
     tolerance: Annotated[float, Ge(0), Le(2)] = 0.1
     """How much worse a candidate may agree with recent and trusted features than the present parameters."""
@@ -66,9 +68,9 @@ class Guards:
     """How much is kept of trusted features, s."""
     reservoir_age_s: Annotated[float, Gt(0)] = 300.0
     """Trusted features older than this have no say: neurons change."""
-    trial_s: Annotated[float, Gt(0)] = 6.0
+    trial_s: Annotated[float, Gt(0)] = 4.0
     """Labelled time an update is on trial, s."""
-    fall: Annotated[float, Gt(0), Le(2)] = 0.4
+    fall: Annotated[float, Gt(0), Le(2)] = 0.3
     """Fall of the mean cosine between decoded velocity and direction to the goal that ends a trial."""
 
     def bind(self, decoder: Decoder, n_features: int, n_dims: int, dt_s: float) -> None:
@@ -179,7 +181,7 @@ class Guards:
         self._tried += 1
         aim, decoded = row["goal"] - row["position"], row["decoded"]
         far, speed = math.sqrt(float(aim @ aim)), math.sqrt(float(decoded @ decoded))
-        if far <= row["radius"]:
+        if far <= NEAR * row["radius"]:
             return
         cosine = float(aim @ decoded) / (far * speed) if speed > 0.0 else 0.0  # at rest it points nowhere
         self._cosines[self._n_cosines % len(self._cosines)] = cosine
