@@ -33,6 +33,7 @@ class Score:
         self._results: list[tuple[int, TrialResult]] = []
         self._steps: list[AnyArray] = []
         self._n = {"samples": 0, "lost": 0, "commands": 0, "steps": 0}
+        self._streams = np.zeros((2, len(recipe.sources) or 1), np.int64)  # samples and losses of each
         self._blocks = [_BlockTold(b.name) for b in recipe.blocks]
 
     def take(self, steps: AnyArray, events: Sequence[Event]) -> None:
@@ -49,8 +50,9 @@ class Score:
         for k in np.unique(steps["block"]):
             if k < len(self._blocks):
                 self._blocks[k].take(steps[steps["block"] == k])
-        self._n["samples"] += int(steps["n_samples"].sum())
-        self._n["lost"] += int(steps["n_lost"][steps["n_samples"] > 0].sum())
+        n = steps["n_samples"]
+        self._streams += n.sum(0), np.where(n > 0, steps["n_lost"], 0).sum(0)
+        self._n["samples"], self._n["lost"] = (int(x) for x in self._streams.sum(1))
         self._n["commands"] += int((steps["command_seq"] >= 0).sum())
         keep = np.isin(steps["block"], self._scored) & (steps["command_seq"] >= 0)
         if keep.any():
@@ -156,6 +158,10 @@ class Score:
             "movement": {k: told[k][0] for k in MOVEMENT}
             | {"chance_movement_error_mm": told["chance_movement_error_mm"]},
             **self._n,
+            "streams": {
+                s.label: {"samples": int(n), "lost": int(lost)}
+                for s, n, lost in zip(recipe.sources, *self._streams, strict=False)
+            },
             "params_version": int(steps["params_version"][-1]) if len(steps) else None,
             "blocks": [b.as_dict() for b in self._blocks if b.seen],
         }

@@ -220,7 +220,7 @@ class TelemetryReader:
             now.unseen += max(0, int(steps["step"][-1]) - expected + 1 - len(steps))
         self._last_step = int(steps["step"][-1])
         now.samples += int(steps["n_samples"].sum())
-        now.lost += int(steps["n_lost"].sum())
+        now.lost += int(steps["n_lost"][steps["n_samples"] > 0].sum())
         sent = steps[steps["command_seq"] >= 0]
         now.commands += len(sent)
         if not len(sent):
