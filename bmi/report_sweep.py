@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from bmi.bootstrap import Estimate
 from bmi.errors import PluginError
@@ -81,14 +82,14 @@ def points_table(points: Sequence[PointFigures], width: int) -> Table:
     heads = [short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)]
     for key, head in zip(keys, heads, strict=True):
         room = min(max(len(head), *[len(label(point.values[key])) for point in points]), _KEY_WIDTH)
-        table.add_column(head, style="bold", overflow="fold", width=room)
+        table.add_column(Text(head), style="bold", overflow="fold", width=room)
         width -= room + 2
     table.add_column("seeds", no_wrap=True)
     shown = metrics[: max((width - 10) // _METRIC_WIDTH, 1)]
     for name in shown:
         table.add_column(_SHORT[name], no_wrap=True)
     for point in points:
-        table.add_row(*_cells(point, shown, "\n"))
+        table.add_row(*map(Text, _cells(point, shown, "\n")))
     return table
 
 

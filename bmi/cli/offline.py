@@ -17,7 +17,7 @@ def simulate(
     trials: Annotated[int | None, typer.Option(min=1, help="Trials in each scored block.")] = None,
     seed: Seed = None,
     set_: Set = None,
-    plot: Annotated[Path | None, typer.Option(help="Save a plot of the decoded reaches (needs extra [plot]).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Save a plot of the decoded reaches (needs extra 'plot').")] = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
@@ -27,7 +27,7 @@ def simulate(
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(metavar="FROM:TO", help="Sweep: run with each of these seeds; 0:100, 0:100:5 or 1,4,7."),
+        typer.Option(metavar="FROM:TO", help="Sweep: run with each of these seeds; 0:20, 0:20:5 or 1,4,7."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Sweep: runs at a time; as many as processors.")] = None,
     resume: Annotated[

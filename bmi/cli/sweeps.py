@@ -58,14 +58,12 @@ def sweep(
     from bmi.sweep.run import Runs, cores
 
     plan = make_plan(raw, grid, seeds, recipe)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     with console.status("checking every point") if console.is_terminal else contextlib.nullcontext():
         check(plan)
     folder = out if out is not None else Path("sweeps") / f"{plan.raw['session']['name']}-{plan.sha256[:8]}"
     with opened(folder, plan, resume=resume):
-        runs = Runs(
-            plan, folder, jobs=jobs or cores(), say=lambda text: console.print(text, markup=False, soft_wrap=True)
-        )
+        runs = Runs(plan, folder, jobs=jobs or cores(), say=lambda text: console.print(text))
         _announce(console, plan, runs, folder)
         try:
             with _bar(console, plan, runs):
@@ -77,7 +75,7 @@ def sweep(
 
 def _announce(console: Console, plan: Plan, runs: Runs, folder: Path) -> None:
     for note in plan.notes:
-        console.print(note, markup=False, soft_wrap=True)
+        console.print(note)
     todo = len(runs.todo)
     there = f", {len(plan) - todo} are there" if todo < len(plan) else ""
     console.print(
@@ -100,7 +98,7 @@ def _bar(console: Console, plan: Plan, runs: Runs) -> Iterator[None]:
             if answer["status"] == "failed":
                 failures.append(answer["run"])
                 if len(failures) <= _TOLD:
-                    console.print(f"run {answer['run']} failed: {answer['error']}", markup=False, soft_wrap=True)
+                    console.print(f"run {answer['run']} failed: {answer['error']}")
 
         runs.told = told
         yield
@@ -135,7 +133,7 @@ def _report(console: Console, plan: Plan, folder: Path, as_json: bool) -> None:
     except PluginError as e:
         missing.append(str(e))
     for text in missing:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text)
     if as_json:
         sys.stdout.write(to_json({
             "out": folder, "plan_sha256": plan.sha256, "n_runs": len(plan), "n_failed": len(errors),
@@ -143,9 +141,9 @@ def _report(console: Console, plan: Plan, folder: Path, as_json: bool) -> None:
             "notice": NOTICE,
         }) + "\n")  # fmt: skip
     else:
-        screen = Screen()
+        screen = Screen(highlight=False, markup=False, emoji=False)
         screen.print(points_table(points, screen.width))
-        screen.print("\nmean over seeds and its 95 % bootstrap interval; " + NOTICE, style="dim", highlight=False)
+        screen.print("\nmean over seeds and its 95 % bootstrap interval; " + NOTICE, style="dim")
         screen.print(f"{folder}: " + ", ".join(sorted(p.name for p in folder.iterdir() if p.is_file())), style="dim")
     if errors:
         console.print(
