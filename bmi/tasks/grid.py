@@ -32,8 +32,8 @@ class Grid:
     ``dwell_s``, counted from the entry or from the appearance of the target, whichever came later.
 
     The cells are numbered row by row from the corner of smallest x and y. The goal handed out is the circle
-    inscribed in the target's cell; what selects is the cell. With ``timeout_s``, a target that was not selected in
-    time counts as a wrong selection: stricter than leaving it out.
+    inscribed in the target's cell; what selects is the cell. A target during whose ``timeout_s`` nothing was selected
+    counts as a wrong selection: stricter than leaving it out.
 
     .. [1] Nuyujukian et al. (2015) IEEE Trans Biomed Eng 62:21.
     .. [2] Pandarinath et al. (2017) eLife 6:e18554.
@@ -47,8 +47,8 @@ class Grid:
     """How a cell is selected."""
     dwell_s: Annotated[float, Gt(0)] = 0.5
     """Time in one cell that selects it, with ``select: dwell``."""
-    timeout_s: Annotated[float, Gt(0)] | None = None
-    """Time for one target; None waits for ever."""
+    timeout_s: Annotated[float, Gt(0)] | None = 10.0
+    """Time for one target; null waits for ever."""
 
     @property
     def n_targets(self) -> int:
