@@ -39,7 +39,7 @@ def test_a_fresh_recording_repeats_bit_by_bit(lived, steps):
     assert (report["n_differing"], report["n_skipped"], report["first_difference"]) == (0, 0, None)
     assert report["n_steps"] == len(steps) > 1000
     spoken = int(steps["has_intent"].sum())
-    assert report["n_values"] == len(steps) * 8 + spoken * (2 + 4 + 2)
+    assert report["n_values"] == len(steps) * 11 + spoken * (2 + 4 + 2)
     # It was worth repeating: parameters changed, commands were limited, STOP was pressed, the cursor moved.
     assert len(np.unique(steps["params_version"])) > 1
     assert len(np.unique(steps["gate_state"])) >= 3
