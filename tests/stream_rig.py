@@ -69,7 +69,7 @@ def send() -> None:
     sent = np.frombuffer(mmap.mmap(os.open(c["count"], os.O_RDWR), 8), np.int64)
     out = announce(c)
     rng = np.random.default_rng(c["seed"])
-    now: dict[str, Any] = {"shift": 0.0, "drift": 0.0, "bad": None, "halt": False}
+    now: dict[str, Any] = {"shift": 0.0, "drift": 0.0, "bad": None, "halt": c["halt"]}
     t = t0 = pylsl.local_clock()
     while True:
         t += c["push"] / c["rate_hz"]
@@ -102,7 +102,7 @@ def send() -> None:
 
 
 PROMISES = {"n_channels": 8, "rate_hz": 1000.0, "push": 5, "unit": "count", "type": "test", "labels": [],
-            "sync": True, "wait": False, "stranger": False, "seed": 0}  # fmt: skip
+            "sync": True, "wait": False, "stranger": False, "halt": False, "seed": 0}  # fmt: skip
 
 
 class Sender:

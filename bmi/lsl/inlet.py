@@ -281,6 +281,7 @@ class LSLSource:
             if self._floats[k.RATE]:
                 self._said = True
                 self._notes.tell("stream.silent", after_s=round(now - self._t_arrival, 3))
+        if not watch.looking:
             watch.look(self._newest(), lost=False)
         link = watch.take(0.0)
         if link is None:

@@ -77,9 +77,13 @@ class Watch:
             if not self._looking:
                 self._turn += 1
                 self._absent = 0
-                self._said.clear()
             self._since, self._lost, self._looking = since, lost, True
         self._wake.set()
+
+    @property
+    def looking(self) -> bool:
+        """Whether somebody is looked for."""
+        return self._looking
 
     def take(self, timeout_s: float) -> Link | None:
         """Return the link to who returned, once, waiting for it at most ``timeout_s``; then looking ends."""
@@ -92,8 +96,9 @@ class Watch:
         return link
 
     def rest(self) -> None:
-        """Stop looking; what was found meanwhile is given back."""
+        """Stop looking, the stream is back; what was found meanwhile is given back."""
         with self._lock:
+            self._said.clear()
             self._looking = False
             self._turn += 1
             link, self._ready = self._ready, None
@@ -132,6 +137,8 @@ class Watch:
         """Look round once; return how long to pause, s."""
         turn = self._turn
         offers = survey(self._wanted, LOOK_S)
+        if turn != self._turn or not self._looking:
+            return PAUSE_S  # the stream came back meanwhile
         ours = [o for o in offers if o.uid == self.bound.uid]
         self._absent += not ours
         for offer in offers:

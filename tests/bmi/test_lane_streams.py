@@ -6,16 +6,19 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bmi.clock import LSLClock
 from bmi.control import Control, Word
 from bmi.errors import ContractError, StreamLost
+from bmi.journal import EVENT_DTYPE, event_text
 from bmi.lane import Journal, Lane
 from bmi.lsl.outlet import Outlet
 from bmi.process import bind_line, make_line
 from bmi.recipe import build
 from bmi.session import as_event
-from bmi.signals import Chunk, GateState, StreamSpec
+from bmi.signals import Chunk, Event, GateState, StreamSpec
 
 N = 4
 PRIMARY = StreamSpec(name="spikes", n_channels=N, rate_hz=1000.0, unit="count", max_samples=20)
@@ -187,3 +190,24 @@ def test_an_irregular_stream_cannot_set_the_pace(tmp_path, gaze):
     with pytest.raises(ContractError, match=r"primary stream 'gaze.*' is irregular.*Mark a stream with a sampling"):
         Living(tmp_path, source, stages={})
     source.close()
+
+
+# ------------------------------------------------------------------ what is written down
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=12).filter(lambda k: k not in ("kind", "cut")),
+        st.one_of(st.text(max_size=3000), st.integers(), st.lists(st.integers(), max_size=600)),
+        max_size=5,
+    )
+)
+def test_an_event_in_the_ring_is_whole_json_however_much_was_said(data):
+    text = event_text(Event(1.0, "stream.refused", data))
+    assert len(text) <= EVENT_DTYPE["text"].itemsize
+    row = np.zeros(1, EVENT_DTYPE)
+    row["text"] = text
+    event = as_event(row[0])
+    assert event.kind == "stream.refused"
+    if not event.data.pop("cut", False):
+        assert event.data == data
+    for key, value in event.data.items():
+        assert value is None or value == data[key] or data[key].startswith(value)

@@ -122,6 +122,21 @@ def test_one_that_hangs_is_given_up_for_the_one_started_in_its_place(senders, la
     assert live.source.n_reconnects == 1
 
 
+def test_one_that_returns_and_hangs_before_it_says_a_word_is_given_up_as_well(senders, lane, name):
+    first, second, third = senders.take(), senders.take(), senders.take()
+    first.go(name)
+    live = lane()
+    live.steady()
+    first.kill()
+    second.go(name, halt=True)
+    live.until(lambda: live.source.n_reconnects == 1, CI_SLACK * RETURN_S)
+    second.signal(signal.SIGSTOP)
+    live.live(0.8)
+    third.go(name)
+    live.until(lambda: live.active, CI_SLACK * RETURN_S)
+    assert live.source.n_reconnects == 2
+
+
 def test_while_it_is_away_stop_and_quit_are_seen_as_ever(senders, lane, name):
     sender = senders.take()
     sender.go(name)
