@@ -64,6 +64,8 @@ class Guards:
     """Largest mean squared error in units of the decoder's own variance (1 if it knows itself)."""
     tolerance: Annotated[float, Ge(0), Le(2)] = 0.1
     """How much worse a candidate may agree with recent and trusted features than the present parameters."""
+    error_tolerance: Annotated[float, Gt(0)] = 0.25
+    """How much larger its error there may be, as a fraction of what was wanted (root mean squares)."""
     reservoir_s: Annotated[float, Gt(0)] = 40.0
     """How much is kept of trusted features, s."""
     reservoir_age_s: Annotated[float, Gt(0)] = 300.0
@@ -166,8 +168,13 @@ class Guards:
         return self._not_worse("reservoir", new, old, rows["label"][taught])
 
     def _not_worse(self, reason: str, new: F64, old: F64, wanted: F64) -> Refusal | None:
+        """Direction first, then size: twice the speed agrees perfectly and is of no use."""
         reached, least = agreement(new, wanted), agreement(old, wanted) - self.tolerance
-        return Refusal(reason, reached, least) if reached < least else None
+        if reached < least:
+            return Refusal(reason, reached, least)
+        scale = max(rms(wanted), 1e-12)
+        error, most = rms(new - wanted) / scale, rms(old - wanted) / scale + self.error_tolerance
+        return Refusal(reason + " error", error, most) if error > most else None
 
     # ------------------------------------------------------------------------------------- after adoption
     @property

@@ -127,6 +127,56 @@ def load(
         typer.echo(f"{key}: {result[key]}")
 
 
+@app.command()
+def adaptation(
+    seeds: Annotated[str, typer.Option(metavar="FROM:TO", help="Simulated participants, one a seed.")] = "0:20",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """ReFIT against its Kalman filter, learning from a random decoder, and poisoned labels; simulated, with intervals.
+
+    Example:  [bold]bmi bench adaptation --seeds 0:20 --json[/bold]
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bmi.bench.adaptation import bench_adaptation
+
+    first, _, end = seeds.partition(":")
+    if not (first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+        raise typer.BadParameter(f"expected FROM:TO with FROM below TO (e.g. 0:20), given {seeds!r}")
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("adaptation", total=1.0)
+        result = bench_adaptation(range(int(first), int(end)), jobs, lambda share: bar.update(task, completed=share))
+    if as_json:
+        print_json(result)
+        return
+    for part in ("refit", "random", "poison"):
+        _rows(part, {name: _short(figures) for name, figures in result[part].items()})
+        typer.echo()
+    for name, bar_ in result["bars"].items():
+        typer.echo(f"{name}: asked {bar_['asked']}, measured {_said(bar_['measured'])}: {_YES[bar_['reached']]}")
+    typer.echo(f"simulated participants: {len(result['seeds'])}; [95 % bootstrap intervals over them]")
+
+
+_YES = {True: "reached", False: "not reached"}
+_SHOWN = ("ratio", "kalman_s", "refit_s", "kalman_success", "refit_success", "to_80_s", "to_80_s_worst", "mean_to_80_s",
+          "asymptote_1_min", "first_minute_1_min", "unharmed", "n", "adopted", "refused", "before_s", "after_s",
+          "after_over_before")  # fmt: skip
+
+
+def _short(figures: dict[str, Any]) -> dict[str, Any]:
+    return {k: _said(figures[k]) for k in _SHOWN if k in figures}
+
+
+def _said(value: Any) -> str:
+    """Return a figure, or a figure with its interval, in three digits."""
+    if isinstance(value, list):
+        return f"{value[0]:.3g} [{value[1]:.3g}, {value[2]:.3g}]"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def _rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
