@@ -190,7 +190,8 @@ def _harm(factory: Callable[[], Stage], spec: StreamSpec, X: F32) -> None:
     per = clean.shape[1] // spec.n_channels
     other = np.arange(clean.shape[1]) % spec.n_channels != 0 if per else slice(None)
     if getattr(stage, "mixes_channels", False):  # a common reference, say: the others change, but none is lost
-        require(same(np.isnan(clean[:, other]), np.isnan(dirty[:, other])), stage, "a NaN does not spread to the others")
+        spared = same(np.isnan(clean[:, other]), np.isnan(dirty[:, other]))
+        require(spared, stage, "a NaN does not spread to the others")
     else:
         require(same(clean[:, other], dirty[:, other]), stage, "a NaN in one channel does not touch the others")
     require(same(np.isnan(dirty[-1]), np.isnan(clean[-1])), stage, "a channel recovers from a NaN")

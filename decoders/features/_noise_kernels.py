@@ -18,8 +18,8 @@ SIGMA = 0.6744897501960817
 """Median of |x| of a standard normal."""
 SLOPE = 0.42867
 """How fast the share of |x| below the median m rises with ln m: 2 SIGMA phi(SIGMA)."""
-CENSOR = 3.5 / SIGMA
-"""Beyond 3.5 sigma a sample is taken for a spike's, in medians."""
+CENSOR = 3.0 / SIGMA
+"""Beyond 3 sigma a sample is taken for a spike's, in medians."""
 PATIENCE = 24
 """So many blocks on end far off are no artefact: the estimate begins anew."""
 

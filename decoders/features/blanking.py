@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Gt, Le
@@ -32,10 +32,14 @@ class Blank:
     cells do not coincide like that. Nothing is delayed: blanking begins with the very sample that shows it, so a rise
     slower than a sample leaks that much; baselines, not last samples, are held, so that the leak is not.
 
-    When the time is over each channel goes on where its baseline was; the offset this takes off (an artefact's tail,
-    a jump of the electrode) is given back with time constant ``settle_s``, too slowly for a spike filter
-    to see. If the channels leap again (a decay not yet over), that is another artefact. Counted in ``n_artefacts`` and
-    ``n_blanked`` samples.
+    **Filling.** ``mirror`` puts out what the channel did just before, backward in time and upside down about the
+    baseline: noise keeps its level and spectrum, and no trough becomes a spike. ``hold`` puts out the baseline; a noise
+    estimate behind it takes that for silence (130 pulses/s: sigma 25 % too low, so three times the false crossings).
+
+    **Tail.** When the time is over each channel goes on where its baseline was. What it is off by is taken off and
+    decays as fast as it did from the third to the last quarter of the blank: an exponential tail is
+    subtracted, a lasting jump is given back with time constant ``settle_s``, too slowly for a spike filter to see. If
+    the channels leap again, that is another artefact.
 
     The noise is that of the distance from the baseline, estimated as by ``noise``; during the first ``warmup_s``
     nothing is blanked. Expects the raw signal, before any filter.
@@ -43,7 +47,7 @@ class Blank:
     References
     ----------
     O'Shea and Shenoy, J. Neural Eng. 15:026020, 2018 (what artefacts do to arrays). Wagenaar and Potter, J. Neurosci.
-    Methods 120:113, 2002 (subtracting tails).
+    Methods 120:113, 2002 (tails fitted and subtracted).
 
     Notes
     -----
@@ -54,10 +58,12 @@ class Blank:
     """A leap, in standard deviations of the noise."""
     share: Annotated[float, Gt(0), Le(1)] = 0.3
     """Share of the channels that must leap together."""
-    blank_s: Annotated[float, Gt(0)] = 0.0014
+    blank_s: Annotated[float, Gt(0)] = 0.0012
     """How long is blanked, s."""
+    fill: Literal["mirror", "hold"] = "mirror"
+    """What is put out meanwhile."""
     settle_s: Annotated[float, Gt(0)] = 0.05
-    """Time constant with which an offset is given back, s."""
+    """Time constant with which a lasting offset is given back, s."""
     noise_s: Annotated[float, Gt(0)] = 5.0
     """Time constant of the noise estimate, s."""
     warmup_s: Annotated[float, Gt(0)] = 0.5
@@ -83,20 +89,21 @@ class Blank:
                 f"blank: stream {spec.name!r} is in counts; expected a continuous signal (µV): leave the stage out"
             )
         n, rows, rate = spec.n_channels, spec.max_samples, spec.rate_hz
-        follow, decay = -np.expm1(-1 / (BASELINE_S * rate)), np.exp(-1 / (self.settle_s * rate))
+        follow, slow = -np.expm1(-1 / (BASELINE_S * rate)), np.exp(-1 / (self.settle_s * rate))
         width = at_least_one(self.blank_s, spec)
-        self._scales = np.append(
-            pace(self.noise_s, self.warmup_s, spec), [self.k / SIGMA, self.share, width, follow, decay]
-        )
-        self._est, self._level, self._at = np.zeros((10, n), np.float32), np.zeros((4, n)), np.zeros(4, np.int64)
+        own = [self.k / SIGMA, self.share, width, follow, slow, self.fill == "mirror"]
+        self._scales = np.append(pace(self.noise_s, self.warmup_s, spec), own)
+        self._est, self._level, self._at = np.zeros((10, n), np.float32), np.zeros((6, n)), np.zeros(5, np.int64)
+        self._past = np.zeros((width, n), np.float32)
         self._limit, self._y = np.zeros(n, np.float32), np.zeros((rows, n), np.float32)
         self._data = np.zeros((rows, n), np.float32)
         self._out = Chunk(self._data, np.zeros(rows), 0.0)
         data = np.zeros((1, n), np.float32)
         data.flags.writeable = False
         self._kernel = entry(
-            kernels.blank_rows, data, self._scales, self._est, self._level, self._limit, self._at, self._y, self._data
-        )
+            kernels.blank_rows, data, self._scales, self._est, self._level, self._past, self._limit, self._at,
+            self._y, self._data,
+        )  # fmt: skip
         warm_rows(self, spec)
         return spec
 
@@ -104,16 +111,17 @@ class Blank:
         """Return the chunk, artefacts blanked."""
         out = pass_times(self._out, self._data, chunk)
         self._kernel(
-            in_rows(chunk.data), self._scales, self._est, self._level, self._limit, self._at, self._y, out.data
-        )
+            in_rows(chunk.data), self._scales, self._est, self._level, self._past, self._limit, self._at,
+            self._y, out.data,
+        )  # fmt: skip
         return out
 
     def state(self) -> State:
-        """Noise; baselines and offsets; place in the block, samples left to blank, counters."""
-        return self._est, self._level, self._at
+        """Noise; baselines and offsets; last distances from the baseline; places, samples left to blank, counters."""
+        return self._est, self._level, self._past, self._at
 
     def reset(self) -> None:
         """Forget everything seen."""
+        for a in self.state():
+            a[...] = 0
         forget(self._est)
-        self._level[:] = 0.0
-        self._at[:] = 0

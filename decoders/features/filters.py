@@ -131,7 +131,7 @@ class Notch:
         if self.harmonics > fit:
             raise ContractError(
                 f"notch: {self.harmonics} harmonics of {self.hz:g} Hz reach {self.harmonics * self.hz:g} Hz; expected "
-                f"less than {spec.rate_hz / 2:g} Hz (half the rate of {spec.name!r}): harmonics: {max(fit, 0)} would fit"
+                f"less than {spec.rate_hz / 2:g} Hz (half the rate of {spec.name!r}): at most {max(fit, 0)} would fit"
             )
         notches = [np.hstack(iirnotch(n * self.hz, self.q, spec.rate_hz)) for n in range(1, self.harmonics + 1)]
         self._coef = sections(np.array(notches))

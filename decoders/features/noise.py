@@ -39,8 +39,8 @@ class Noise:
     """Standard deviation of the noise, running and causal: median(|x|) / 0.6745 outside spikes.
 
     The median does not see how large spikes are, only how long; but at 50 spikes/s that alone is 6 to 10 %
-    too much. So a sample beyond 3.5 sigma and 1.5 ms after it are left out. Within 3 % on Gaussian noise, white
-    or 1/f, without and with spikes of SNR 3 to 15 at 50/s (simulated).
+    too much. So a sample beyond 3 sigma and 1.5 ms after it are left out. Within 1 % on Gaussian noise, white
+    or 1/f, without spikes and with 50/s of SNR 3 to 15 (simulated, 20 s; standard deviation 0.3 %).
 
     Per block of 256 samples the share of |x| below the present median moves it by one Newton step on its
     logarithm, with gain 1/n (the running mean of block medians) until the gain is block/``window_s``: then the
