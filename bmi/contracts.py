@@ -280,7 +280,11 @@ class TrialResult(NamedTuple):
 
 @runtime_checkable
 class Task(Protocol):
-    """Gives goals and scores them; serves live participants and simulated ones."""
+    """Gives goals and scores them; serves live participants and simulated ones.
+
+    A task whose attribute ``selects`` is True waits for clicks: a line without a click decoder refuses it, assist
+    clicks for the participant, and what is seen of clicks can be learned from.
+    """
 
     @property
     def goal(self) -> Goal: ...

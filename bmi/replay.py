@@ -46,7 +46,9 @@ class Replay:
     Attributes
     ----------
     steps : structured array of ``bmi.journal.step_dtype``
-        The journal as recorded.
+        The journal as recorded; what an earlier journal did not hold is 0.
+    compared : tuple of str
+        Outputs that are compared: those the journal holds.
     n_skipped : int
         Steps that could not be repeated because their samples are not in the recording.
     """
@@ -61,6 +63,7 @@ class Replay:
         self._params = recording.read("/params")
         self._snapshots = recording.read("/snapshots")
         self.line = self._bound()
+        self.steps, self.compared = _whole(self.steps, self.line.record.row.dtype)
         self.n_skipped = 0
 
     def _bound(self) -> Line:
@@ -144,6 +147,17 @@ class Replay:
         return repeated
 
 
+def _whole(steps: AnyArray, dtype: np.dtype[np.void]) -> tuple[AnyArray, tuple[str, ...]]:
+    """Return a journal in today's fields, and which outputs it tells of: earlier ones knew of no clicks."""
+    names = steps.dtype.names or ()
+    if steps.dtype != dtype:
+        out = np.zeros(len(steps), dtype)
+        for name in set(names) & set(dtype.names or ()):
+            out[name] = steps[name]
+        steps = out
+    return steps, tuple(n for n in COMPARED if n in names)
+
+
 def verify(path: Path) -> dict[str, Any]:
     """Repeat a session and count the values that differ, compared as bits.
 
@@ -158,7 +172,7 @@ def verify(path: Path) -> dict[str, Any]:
     first: str | None = None
     for was, now in replay.repeat():
         n_steps += 1
-        for name in COMPARED:
+        for name in replay.compared:
             if name in ("decoded", "cov", "intended") and not was["has_intent"]:
                 continue  # the record keeps the last ones
             a, b = np.atleast_1d(was[name]).view("<i8").ravel(), np.atleast_1d(now[name]).view("<i8").ravel()

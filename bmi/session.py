@@ -331,6 +331,7 @@ class Session:
                 yield Command(
                     np.array(row["command"]), float(row["t"]), float(row["t_arrival"]), float(row["now"]),
                     int(row["command_seq"]), int(row["gate_state"]), int(row["gate_flags"]),
+                    bool(row["select"]),
                 )  # fmt: skip
 
 

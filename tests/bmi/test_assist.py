@@ -74,3 +74,38 @@ def test_both_ends_are_exact_even_beside_nan(ideal, assist, expected):
 def test_the_bare_blend():
     out = np.empty(1)
     assert blend(np.array([2.0]), np.array([4.0]), 0.5, out).tolist() == [3.0]
+
+
+# --- clicks ---------------------------------------------------------------------------------------------
+
+
+GOAL = np.array([50.0, 0.0])
+
+
+def watched(ideal, *seen):
+    """Watch from places on the x axis, (place, now) in turn; return what assist would click."""
+    return [ideal.watch(None if x is None else GOAL, 10.0, np.array([x or 0.0, 0.0]), now) for x, now in seen]
+
+
+def test_a_click_is_intended_after_a_while_inside_and_no_more_outside(ideal):
+    said = watched(ideal, (0.0, 1.0), (40.0, 2.0), (45.0, 2.49), (50.0, 2.5), (61.0, 2.6), (55.0, 2.7), (55.0, 3.1))
+    assert said == [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    assert watched(ideal, (55.0, 3.2), (None, 3.3)) == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("since_s", "inside", "outside"), [(0.0, -1, -1), (0.24, -1, -1), (0.26, 1, 0), (0.49, 1, 0), (0.51, -1, 0)]
+)
+def test_what_a_participant_clicks_is_known_for_as_long_as_it_can_be(ideal, since_s, inside, outside):
+    watched(ideal, (0.0, 1.0), (50.0, 2.0))
+    assert ideal.clicking(2.0 + since_s) == inside
+    watched(ideal, (0.0, 9.0))
+    assert ideal.clicking(9.0 + since_s) == outside
+
+
+def test_bind_forgets_where_the_effector_was(ideal):
+    watched(ideal, (50.0, 2.0))
+    where = ideal.state()[0].copy()
+    ideal.bind(2)
+    assert ideal.state()[0].tolist() != where.tolist()
+    assert ideal.clicking(2.0) == 0

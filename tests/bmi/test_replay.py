@@ -46,6 +46,16 @@ def test_a_fresh_recording_repeats_bit_by_bit(lived, steps):
     assert np.ptp(steps["position"], axis=0).min() > 10.0
 
 
+def test_a_journal_that_knew_of_no_clicks_repeats_too(lived, steps, tmp_path):
+    fields = [n for n in steps.dtype.names if "select" not in n]
+    earlier = np.zeros(len(steps), [(n, steps.dtype[n]) for n in fields])
+    for n in fields:
+        earlier[n] = steps[n]
+    report = verify(rewrite(lived.out, tmp_path / "earlier", {"/steps": earlier}))
+    assert (report["n_steps"], report["n_differing"], report["n_skipped"]) == (len(steps), 0, 0)
+    assert report["n_values"] == len(steps) * 8 + int(steps["has_intent"].sum()) * (2 + 4 + 2)
+
+
 def test_replay_gives_recorded_and_repeated_side_by_side(lived, steps):
     replay = Replay(Recording.open(lived.out))
     n = 0
