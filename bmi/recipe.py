@@ -300,10 +300,17 @@ def _override(raw: Any, key: str, value: Any, where: str) -> None:
     node = raw
     try:
         for step in parents:
-            node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
-        node[int(last) if isinstance(node, list) else last] = value
+            node = node[_place(node, step)] if isinstance(node, list) else node.setdefault(step, {})
+        node[_place(node, last) if isinstance(node, list) else last] = value
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as e:
         raise RecipeError(where, [Problem(key, f"cannot be set: no such place in the recipe ({e})")]) from e
+
+
+def _place(items: list[Any], step: str) -> int:
+    """Return which item of a list is meant: by its place or, where only one can be, by its ``use`` or ``name``."""
+    nodes = [(i, item) for i, item in enumerate(items) if isinstance(item, Mapping)]
+    named = [i for i, item in nodes if step in (item.get("use"), item.get("name"))]
+    return named[0] if len(named) == 1 else int(step)
 
 
 def parse_value(text: str) -> Any:

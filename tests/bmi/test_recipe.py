@@ -328,6 +328,12 @@ def test_an_override_of_no_place_is_refused_by_its_name(key):
         recipe.load("center_out", {key: 1})
 
 
+def test_an_item_of_a_list_may_be_named_where_only_one_can_be_meant():
+    named = recipe.load("center_out", {"stages.bin.bin_s": 0.05, "blocks.calibrate.seconds": 7})
+    assert named.stages["m1"][0].bin_s == 0.05
+    assert named.blocks[0].seconds == 7
+
+
 def test_an_override_is_checked_like_the_recipe_itself():
     with pytest.raises(RecipeError, match=r"gate\.max_age: unknown key 'max_age'; did you mean 'max_age_s'\?"):
         recipe.load("center_out", {"gate.max_age": 0.1})
