@@ -8,7 +8,7 @@ from numba import njit
 from decoders.features._noise_kernels import AGE, BLOCK, MEDIAN, all_finite, tally_rows
 
 BASE, OFFSET, RATE, BEGUN, EARLY, LATE = range(6)
-"""Rows of ``level``: baseline of what goes out; what is taken off the channel; what of that is left after a sample;
+"""Rows of ``level``: baseline of what goes out; what is taken off the next sample; what of that is left after a sample;
 whether the channel had a sample; sums of its distance from the baseline in the last quarter but one of a blank,
 and in the last."""
 AT, LEFT, PLACE, ARTEFACTS, BLANKED = range(5)
@@ -64,22 +64,22 @@ def resume(level, limit, n, slow, large):
         early, late = level[EARLY, c] / n, level[LATE, c] / n
         shrinks = (abs(early) > large * limit[c]) & (late / early > 0.0) & (late / early < 1.0)
         rate = min((late / early) ** (1.0 / n), slow) if shrinks else slow
-        level[RATE, c], level[OFFSET, c] = rate, late * rate ** (0.5 * (n - 1))
+        level[RATE, c], level[OFFSET, c] = rate, late * rate ** (0.5 * (n + 1))
         level[EARLY, c] = level[LATE, c] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def follow(x, base, offset, rate, begun, gain, u, out):
-    """Put out the channel less its offset; a first sample is the baseline. u becomes the distance from it, 0 if none."""
+    """Put out the channel less its offset, and into u its distance from the baseline, which a first sample sets."""
     for c in range(x.size):
         v = np.float64(x[c])
         ok = v - v == 0.0
         b = base[c] if begun[c] > 0.0 else v
-        left = offset[c] * rate[c] if abs(offset[c]) > 1e-9 else 0.0
+        left = offset[c]
         out[c] = v - left if ok else np.nan
         u[c] = v - left - b if ok else 0.0
         base[c] = b + gain * (v - left - b) if ok else base[c]
-        offset[c] = left
+        offset[c] = left * rate[c] if abs(left) > 1e-9 else 0.0
         begun[c] = 1.0 if ok else begun[c]
 
 

@@ -1,0 +1,165 @@
+"""Artefact blanking: what leaps everywhere at once goes, spikes and drifts stay, and little time is lost."""
+
+import numpy as np
+import pytest
+import reference_broadband as twin
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bmi.errors import ContractError
+from bmi.testing.stages import check_stage
+from decoders.features.blanking import Blank
+from decoders.features.crossings import Crossings
+from decoders.features.filters import Bandpass
+from decoders.features.reference import CommonReference
+
+
+def quiet(n, n_channels, seed=0, sd=10.0):
+    return sd * np.random.default_rng(seed).standard_normal((n, n_channels))
+
+
+def crossings(X, chain, onsets, window=210):
+    """Crossings within 7 ms after the onsets, all channels together."""
+    chain = [*chain, Bandpass(low_hz=300, high_hz=6000), CommonReference(), Crossings(step_s=1 / twin.RATE)]
+    _, seqs, rows = twin.run(chain, X.astype(np.float32))
+    after = np.zeros(len(X), bool)
+    for onset in onsets:
+        after[onset : onset + window] = True
+    return np.nansum(rows[after[seqs]])
+
+
+def counted(colour, every_s, n_channels, seconds, seed, **settings):
+    """Return crossings after pulses, of noise alone, with artefacts, with those blanked; and the ms lost a pulse."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * twin.RATE)
+    noise = np.stack([twin.noise(rng, n, colour) for _ in range(n_channels)], axis=1)
+    noise *= 10 / twin.bandpass(noise[:, 0]).std()
+    artefact, onsets = twin.pulses(rng, n, n_channels, every_s)
+    stage = Blank(**settings)
+    background, without = crossings(noise, [], onsets), crossings(noise + artefact, [], onsets)
+    blanked = crossings(noise + artefact, [stage], onsets)
+    return background, without, blanked, 1e3 * stage.n_blanked / twin.RATE / len(onsets)
+
+
+def holds_the_bar(background, without, blanked, lost_ms):
+    assert without > 20 * background
+    assert blanked - background <= 0.01 * (without - background)
+    assert lost_ms <= 1.5
+
+
+@pytest.mark.parametrize("colour", ["white", "pink"])
+def test_it_takes_99_percent_of_the_artefact_crossings_for_less_than_one_and_a_half_ms_a_pulse(colour):
+    holds_the_bar(*counted(colour, 0.05, 24, 4, seed=1))
+
+
+@pytest.mark.bars
+@pytest.mark.parametrize("colour", ["white", "mixed", "pink"])
+@pytest.mark.parametrize("every_s", [0.1, 0.02, 1 / 130])
+def test_so_on_256_channels_at_every_pace(colour, every_s):
+    holds_the_bar(*counted(colour, every_s, 256, 3, seed=2))
+
+
+def test_holding_instead_of_mirroring_fools_the_noise_estimate_at_130_pulses_a_second():
+    """Why mirroring is the default: with a fifth of the time silent, sigma is too low and noise crosses it."""
+    background, _, mirrored, _ = counted("white", 1 / 130, 12, 5, seed=3)
+    held = counted("white", 1 / 130, 12, 5, seed=3, fill="hold")[2]
+    assert mirrored < 2 * background
+    assert held > 2.5 * background
+
+
+def test_without_an_artefact_not_a_bit_changes():
+    X = (quiet(40000, 8) + 3000).astype(np.float32)
+    X[20000:, 0] += 400 * np.arange(20000, dtype=np.float32) / twin.RATE
+    X[30000:30020, :2] -= 200  # two of eight: spikes, not an artefact
+    stage = Blank()
+    np.testing.assert_array_equal(twin.run([stage], X)[2], X)
+    assert (stage.n_artefacts, stage.n_blanked) == (0, 0)
+
+
+def test_one_leap_is_one_artefact_and_the_baseline_is_held():
+    X = (quiet(30000, 8, sd=1.0) + 500).astype(np.float32)
+    X[20000:20010] += 4000
+    stage = Blank(fill="hold", blank_s=0.001)
+    out = twin.run([stage], X)[2]
+    assert (stage.n_artefacts, stage.n_blanked) == (1, 30)
+    np.testing.assert_array_equal(out[:20000], X[:20000])
+    assert (np.ptp(out[20000:20030], axis=0) == 0).all()
+    assert np.abs(out[20000:20030] - 500).max() < 1.5
+    np.testing.assert_allclose(out[20030:], X[20030:], atol=1.5)
+
+
+def test_the_mirror_is_the_past_backward_and_upside_down():
+    X = (quiet(30000, 8, sd=1.0)).astype(np.float32)
+    X[20000:20010] += 4000
+    out = twin.run([Blank(blank_s=0.001)], X)[2].astype(float)
+    assert np.corrcoef(out[20000:20030].ravel(), -X[19970:20000][::-1].ravel())[0, 1] > 0.95
+    assert out[20000:20030].std() == pytest.approx(1.0, abs=0.15)
+
+
+def test_an_exponential_tail_is_subtracted():
+    tail = 2000 * np.exp(-np.arange(300) / twin.RATE / 4e-4)
+    X = quiet(30000, 8, sd=1.0)
+    clean = X.astype(np.float32)
+    X[20000:20300] += tail[:, None]
+    stage = Blank()
+    out = twin.run([stage], X.astype(np.float32))[2]
+    assert stage.n_artefacts == 1
+    assert tail[36] > 90
+    np.testing.assert_allclose(out[20036:], clean[20036:], atol=4)
+
+
+def test_a_lasting_jump_is_given_back_slowly():
+    X = quiet(45000, 8, sd=1.0)
+    X[20000:] += 300
+    stage = Blank(settle_s=0.05)
+    out = twin.run([stage], X.astype(np.float32))[2]
+    assert stage.n_artefacts == 1
+    assert np.abs(out[20000:20100]).max() < 25
+    assert np.abs(np.diff(out[19900:20200], axis=0)).max() < 12
+    assert np.abs(out[-100:] - 300).max() < 8
+
+
+def test_noise_that_grows_for_good_is_not_blanked_for_good():
+    X = quiet(90000, 8)
+    X[20000:] *= 12
+    stage = Blank()
+    twin.run([stage], X.astype(np.float32))
+    before = stage.n_blanked
+    assert 0 < before < 15000
+    twin.run([stage], X[60000:].astype(np.float32))
+    assert stage.n_blanked == 0
+
+
+def test_a_missing_channel_has_no_say_and_stays_missing():
+    X = quiet(30000, 10).astype(np.float32)
+    X[18000:25000, :7] = np.nan
+    X[20000:20010, 7:] += 5000
+    stage = Blank()
+    out = twin.run([stage], X)[2]
+    assert stage.n_artefacts == 1
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(X))
+    np.testing.assert_array_equal(out[25000:, :7], X[25000:, :7])
+
+
+@given(cuts=st.lists(st.integers(1, 300), min_size=10, max_size=30), seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_cuts_leave_no_trace(cuts, seed):
+    X = quiet(sum(cuts), 4, seed).astype(np.float32)
+    for onset in range(700, len(X), 333):
+        X[onset : onset + 60] += 1000 * np.exp(-np.arange(min(60, len(X) - onset)) / 9)[:, None].astype(np.float32)
+    X[len(X) // 2, 1] = np.nan
+    stages = [Blank(warmup_s=0.01) for _ in range(2)]
+    stream = twin.spec(4, max_samples=9000)
+    whole, pieces = (twin.run([s], X, c, stream=stream)[2] for s, c in zip(stages, (9000, cuts), strict=True))
+    np.testing.assert_array_equal(whole.view(np.uint32), pieces.view(np.uint32))
+    assert stages[0].n_blanked == stages[1].n_blanked
+
+
+def test_counts_are_refused():
+    with pytest.raises(ContractError, match="blank: stream 'raw' is in counts"):
+        Blank().bind(twin.spec(unit="count"))
+
+
+@pytest.mark.parametrize("fill", ["mirror", "hold"])
+def test_it_keeps_the_contract_of_a_stage(fill):
+    check_stage(lambda: Blank(fill=fill, warmup_s=0.02), twin.spec(4), n_samples=2000, n_steps=2000)
