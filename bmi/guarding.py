@@ -20,6 +20,10 @@ from bmi.signals import F64, AnyArray
 
 FEW = 20
 """Samples below which a check has nothing to say."""
+OPTIMISM_S = 10.0
+"""Trusted features, s, on which parameters fitted to them are flattered by as much as is tolerated."""
+RECENT = 0.2
+"""Share of the tolerances for features a candidate was fitted to: honest updates are better there, not worse."""
 NEAR = 2.0
 """Within so many radii of a goal corrections go every way: there success is no matter of direction."""
 
@@ -62,10 +66,11 @@ class Guards:
     """Least mean cosine between labels and the direction to the goal."""
     overconfidence: Annotated[float, Gt(1)] = 20.0
     """Largest mean squared error in units of the decoder's own variance (1 if it knows itself)."""
-    tolerance: Annotated[float, Ge(0), Le(2)] = 0.1
-    """How much worse a candidate may agree with recent and trusted features than the present parameters."""
-    error_tolerance: Annotated[float, Gt(0)] = 0.25
-    """How much larger its error there may be, as a fraction of what was wanted (root mean squares)."""
+    tolerance: Annotated[float, Ge(0), Le(2)] = 0.05
+    """How much worse a candidate may agree with trusted features than the present parameters; with recent ones,
+    to which it was fitted and they were not, a fifth of it."""
+    error_tolerance: Annotated[float, Gt(0)] = 0.15
+    """How much larger its error there may be, as a fraction of what was wanted (root mean squares); likewise."""
     reservoir_s: Annotated[float, Gt(0)] = 40.0
     """How much is kept of trusted features, s."""
     reservoir_age_s: Annotated[float, Gt(0)] = 300.0
@@ -77,7 +82,7 @@ class Guards:
 
     def bind(self, decoder: Decoder, n_features: int, n_dims: int, dt_s: float) -> None:
         """Allocate, and copy the decoder. Raises ContractError if it cannot be copied."""
-        n = round(self.reservoir_s / dt_s)
+        n, self._dt_s = round(self.reservoir_s / dt_s), dt_s
         self._fresh, self._pending, self._trusted = (Reservoir(n, n_features, n_dims) for _ in range(3))
         self._shadow = Shadow(decoder, n_features, n_dims, dt_s)
         self._trial_n = max(round(self.trial_s / dt_s), FEW)
@@ -134,7 +139,7 @@ class Guards:
         return (
             self._sane(new, old, ideal)
             or self._sure(new, cov, rows["label"][taught])
-            or self._not_worse("recent", new, old, ideal)
+            or self._not_worse("recent", new, old, ideal, RECENT)
             or self._reservoir(candidate, current, now)
         )
 
@@ -162,18 +167,20 @@ class Guards:
     def _reservoir(self, candidate: Params, current: Params, now: float) -> Refusal | None:
         rows = self._trusted.rows(since=now - self.reservoir_age_s)
         taught = rows["taught"] == 1
-        if taught.sum() < FEW:
+        seconds = taught.sum() * self._dt_s
+        if seconds < 0.5 * OPTIMISM_S:
             return None
         new, old = (self._shadow.decode(p, rows)[0][taught] for p in (candidate, current))
-        return self._not_worse("reservoir", new, old, rows["label"][taught])
+        # The present parameters were fitted to these very features: on few of them they look better than they are.
+        return self._not_worse("reservoir", new, old, rows["label"][taught], 1.0 + OPTIMISM_S / seconds)
 
-    def _not_worse(self, reason: str, new: F64, old: F64, wanted: F64) -> Refusal | None:
+    def _not_worse(self, reason: str, new: F64, old: F64, wanted: F64, share: float) -> Refusal | None:
         """Direction first, then size: twice the speed agrees perfectly and is of no use."""
-        reached, least = agreement(new, wanted), agreement(old, wanted) - self.tolerance
+        reached, least = agreement(new, wanted), agreement(old, wanted) - share * self.tolerance
         if reached < least:
             return Refusal(reason, reached, least)
         scale = max(rms(wanted), 1e-12)
-        error, most = rms(new - wanted) / scale, rms(old - wanted) / scale + self.error_tolerance
+        error, most = rms(new - wanted) / scale, rms(old - wanted) / scale + share * self.error_tolerance
         return Refusal(reason + " error", error, most) if error > most else None
 
     # ------------------------------------------------------------------------------------- after adoption

@@ -70,10 +70,11 @@ class RML:
     """After so much labelled data an old sample weighs half."""
     update_s: Annotated[float, Gt(0)] = 2.0
     """Labelled data between two updates, s."""
-    min_samples: Annotated[int, Ge(8)] = 100
-    """Fewest samples an update may rest on."""
+    min_samples: Annotated[int, Ge(8)] = 250
+    """Fewest samples, fading ones counted as they weigh, an update may rest on."""
     dynamics: Literal["kept", "learned"] = "kept"
-    """Whether A and W follow the intention too; kept, they stay those of the calibration."""
+    """Whether A and W follow the intention too; kept, they stay those of the calibration. Labels without any
+    noise of their own (goal-directed, say) teach a W near zero, under which nothing moves."""
     penalty: Annotated[float, Ge(0), Le(1)] = 0.01
     """Ridge on the encoder, as a fraction of the intention's mean square."""
 

@@ -43,19 +43,19 @@ POISONS = [
     ("flipped", "labels unseen"), ("permuted", "labels unseen"), ("flipped", "none"),
 ]  # fmt: skip
 """Which lie is told under which guards; without any, to see that it would have done harm."""
-MINUTES, LAST_MINUTES, WINDOW_S = 10, 4, 60.0
-TRIALS = 24
+MINUTES, LAST_MINUTES, WINDOW_S = 8, 3, 60.0
+TRIALS = 20
 BARS = {"refit": 1.2, "random_s": 300.0}
 
 
 def refit(seed: int, shown: str) -> dict[str, float]:
-    """Run the same session with and without the learner: 64 targets, then 48 that are scored.
+    """Run the same session with and without the learner: 48 targets, then 40 that are scored.
 
     With it, the decoder is refitted at the end of the first block; up to there both sessions are the same.
     """
     params, lag_s, r2 = observed(seed, *OBSERVED[shown])
-    use = {"name": "use", "trials": 64}
-    scored = {"name": "scored", "trials": 48, "scored": True, "rest_s": 0.5}
+    use = {"name": "use", "trials": 48}
+    scored = {"name": "scored", "trials": 40, "scored": True, "rest_s": 0.5}
     with tempfile.TemporaryDirectory() as folder:
         path = keep(folder, params)
         before = simulate(recipe(seed, [use, scored], path))
@@ -69,13 +69,13 @@ def refit(seed: int, shown: str) -> dict[str, float]:
 
 
 def from_random(seed: int, learner: str) -> dict[str, Any]:
-    """Let a participant use a random decoder that learns, without assist, for ten minutes.
+    """Let a participant use a random decoder that learns, without assist, for eight minutes.
 
     Returns
     -------
     dict
         ``rate``: targets acquired a minute, in the minute up to each 10 s, from the first whole minute on;
-        ``asymptote``: in the last four minutes; ``to_80_s``: end of the first minute with 80 % of it.
+        ``asymptote``: in the last three minutes; ``to_80_s``: end of the first minute with 80 % of it.
     """
     block = {"name": "learn", "seconds": 60 * MINUTES, "learn": True, "scored": True}
     with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ def from_random(seed: int, learner: str) -> dict[str, Any]:
 
 
 def poisoned(seed: int, kind: str, guards: str) -> dict[str, Any]:
-    """Calibrate, score 24 targets, learn a minute from poisoned labels, score 24 again.
+    """Calibrate, score 20 targets, learn a minute from poisoned labels, score 20 again.
 
     Returns
     -------
