@@ -53,6 +53,12 @@ def announce(c: dict[str, Any]) -> Any:
     return out
 
 
+def obey(orders: list[dict[str, Any]]) -> None:
+    """Take orders; without anybody to give them, end."""
+    orders.extend(map(json.loads, sys.stdin))
+    os._exit(0)
+
+
 def send() -> None:
     """Be a sender."""
     import pylsl
@@ -64,7 +70,7 @@ def send() -> None:
     first = sys.stdin.readline()
     if not first:
         return
-    threading.Thread(target=lambda: orders.extend(map(json.loads, sys.stdin)), daemon=True).start()
+    threading.Thread(target=obey, args=(orders,), daemon=True).start()
     c = json.loads(first)
     sent = np.frombuffer(mmap.mmap(os.open(c["count"], os.O_RDWR), 8), np.int64)
     out = announce(c)
