@@ -8,7 +8,7 @@ from typing import Any
 
 from bmi.signals import Event
 
-BURST, PER_S = 8.0, 1.0
+BURST, PER_S = 20.0, 1.0
 """So many events of one kind may come at once; afterwards one a second, with the number left unsaid."""
 
 
