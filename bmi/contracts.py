@@ -54,7 +54,11 @@ class Clock(Protocol):
 
 @runtime_checkable
 class Source(Protocol):
-    """Where chunks enter the program. A context manager: ``open`` acquires, ``close`` releases."""
+    """Where chunks enter the program. A context manager: ``open`` acquires, ``close`` releases.
+
+    A source that has something to tell has ``events() -> Sequence[Event]`` as well: what happened to the stream since
+    the last call. Whoever reads the source writes it down.
+    """
 
     @property
     def spec(self) -> StreamSpec:

@@ -19,6 +19,7 @@ from typing import Any
 
 from bmi.control import LaneState, ProcessState, Word
 from bmi.errors import RecordingError
+from bmi.markers import Ears
 from bmi.processes import Processes
 from bmi.recipe import Recipe
 from bmi.ring import Reader, Ring
@@ -76,6 +77,7 @@ class Tape:
         self.recipe, self.out = recipe, folder_for(recipe, out)
         self.progress: Callable[[str], object] = lambda text: None
         self.state = TapeState()
+        self._ears: Ears | None = None
         self._readers: list[Reader] = []
         self._marks: list[tuple[float, int]] = []
         self._first: dict[int, int] = {}
@@ -94,6 +96,9 @@ class Tape:
             await until(Word.LANE_STATE, LaneState.READY, "tap")
             await spawn("record")
             await until(Word.RECORDER_STATE, ProcessState.RUNNING, "record")
+            if self.recipe.markers:
+                self._ears = Ears(self.runtime, self.recipe.markers)
+                self._ears.start()
             for source in self.recipe.sources:
                 ring = Ring.open(self.runtime / f"samples-{source.label}.ring")
                 self._readers.append(ring.reader("oldest"))
@@ -113,6 +118,8 @@ class Tape:
         await self._close()
 
     async def _close(self) -> None:
+        if self._ears is not None:
+            self._ears.close()
         await self._procs.close()
         with contextlib.suppress(OSError):
             self.out.rmdir()  # nothing was recorded: leave no empty folder behind
