@@ -182,7 +182,8 @@ class LSLSource:
             max_samples=cap,
         )
         # Irregular streams are never silent; after a while it is only asked whether their sender is still there.
-        self._silence_limit_s = max(5 * cap / rate, 0.1) if rate else _UNHEARD_S
+        expected = push or math.ceil(0.1 * rate)
+        self._silence_limit_s = max(5 * expected / rate, 0.1) if rate else _UNHEARD_S
         self._allocate(bound, cap, max(1, push))
 
     def _allocate(self, bound: Offer, cap: int, push: int) -> None:

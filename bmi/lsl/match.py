@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -58,6 +59,7 @@ def resolve(label: str, wanted: Mapping[str, str], timeout_s: float, rules: Rule
     words = ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value)
     if not words:
         raise ContractError("an LSL source needs a name, a type or a source_id to look for")
+    t_end = time.monotonic() + timeout_s
     offers = find(wanted, timeout_s)
     if not offers:
         raise StreamNotFound(
@@ -65,8 +67,11 @@ def resolve(label: str, wanted: Mapping[str, str], timeout_s: float, rules: Rule
             f"On the network:{_listed(discover_offers(1.0))}\n"
             "Start the sender, or correct the recipe to one of these."
         )
-    offers = find(wanted, _RIVALS_S, minimum=len(offers) + 1) or offers
-    allowed = [o for o in offers if not rules.refusal(o)]
+    while True:
+        offers = find(wanted, _RIVALS_S, minimum=len(offers) + 1) or offers
+        allowed = [o for o in offers if not rules.refusal(o)]
+        if allowed or time.monotonic() >= t_end:
+            break
     if not allowed:
         refused = "".join(f"\n  {o}: {rules.refusal(o)}" for o in offers)
         raise StreamNotFound(
