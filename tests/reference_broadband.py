@@ -46,10 +46,20 @@ def run(chain, X, cuts=3000, *, stream=None, start=0):
 # --- signals ------------------------------------------------------------------------------------------
 
 
-def template(phase=0.0):
-    """A biphasic extracellular spike, ~1 ms, trough -1 at sample 18 + phase: sharp trough, slow repolarisation."""
+SHAPES = {
+    "usual": (1e-4, 0.35, 4.2e-4, 2e-4),
+    "narrow": (6e-5, 0.4, 2.2e-4, 1e-4),
+    "broad": (1.5e-4, 0.25, 6.5e-4, 2.5e-4),
+    "monophasic": (1e-4, 0.0, 4.2e-4, 2e-4),
+}
+"""Width of the trough; height, time and width of the rebound (widths: SD of a Gaussian, s)."""
+
+
+def template(phase=0.0, shape="usual"):
+    """An extracellular spike of ~1 ms, trough -1 at sample 18 + phase: sharp trough, slow repolarisation."""
+    trough_s, rebound, at_s, width_s = SHAPES[shape]
     t = (np.arange(75) - 18 - phase) / RATE
-    return -np.exp(-0.5 * (t / 1e-4) ** 2) + 0.35 * np.exp(-0.5 * ((t - 4.2e-4) / 2e-4) ** 2)
+    return -np.exp(-0.5 * (t / trough_s) ** 2) + rebound * np.exp(-0.5 * ((t - at_s) / width_s) ** 2)
 
 
 def noise(rng, n, colour):
@@ -71,7 +81,7 @@ def poisson_train(rng, rate_hz, seconds):
     return times[times < seconds - 0.02]
 
 
-def planted(rng, *, colour, snr, measured, rates_hz, seconds, sd=10.0):
+def planted(rng, *, colour, snr, measured, rates_hz, seconds, shape="usual", sd=10.0):
     """Spikes at sub-sample phases in noise of SD ``sd``, one channel a rate.
 
     snr is the trough over the noise's SD, ``measured`` in the ``raw`` trace or in the ``band``-passed one.
@@ -80,13 +90,13 @@ def planted(rng, *, colour, snr, measured, rates_hz, seconds, sd=10.0):
     n = int(seconds * RATE)
     X = np.stack([sd * noise(rng, n, colour) for _ in rates_hz], axis=1)
     pure, trains = X.copy(), []
-    filtered = [-bandpass(np.r_[template(p), np.zeros(60)]).min() for p in np.arange(0, 1, 0.125)]
+    filtered = [-bandpass(np.r_[template(p, shape), np.zeros(60)]).min() for p in np.arange(0, 1, 0.125)]
     for c, rate in enumerate(rates_hz):
         amplitude = snr * sd if measured == "raw" else snr * bandpass(X[:, c]).std() / max(filtered)
         trains.append(poisson_train(rng, rate, seconds))
         for t in trains[-1]:
             at = int(t * RATE)
-            X[at - 18 : at + 57, c] += amplitude * template(t * RATE - at)
+            X[at - 18 : at + 57, c] += amplitude * template(t * RATE - at, shape)
     return X.astype(np.float32), pure, trains
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from decoders.features._noise_kernels import all_finite
+
 LOWEST, HIGHEST = np.int32(-0x80000000), np.int32(0x7FFFFFFF)
 
 
@@ -113,12 +115,14 @@ def reference_rows(data, bits, edges, member, median, good, keys, out):
 
     A bank with fewer than two is handed through: a channel minus itself would be silence.
     """
-    for i in range(data.shape[0]):
-        for g in range(edges.size - 1):
-            lo, hi = edges[g], edges[g + 1]
-            x, m, ok = data[i, lo:hi], member[lo:hi], good[lo:hi]
-            n = sound(x, m, ok)
-            reference = 0.0
+    clean = all_finite(data)
+    for g in range(edges.size - 1):
+        lo, hi, n = edges[g], edges[g + 1], 0
+        m, ok = member[lo:hi], good[lo:hi]
+        for i in range(data.shape[0]):
+            x, reference = data[i, lo:hi], 0.0
+            if i == 0 or not clean:
+                n = sound(x, m, ok)
             if n >= 2:
                 reference = middle(x, bits[i, lo:hi], ok, n, keys[lo:hi]) if median else total(x, ok) / n
             subtract(x, m, np.float32(reference), out[i, lo:hi])

@@ -122,9 +122,9 @@ class BandPower:
 class SpikeBandPower(BandPower):
     """Mean square between 300 and 1000 Hz: what the nearest cells do together, also where none stands out.
 
-    ``BandPower`` with other defaults: in this band single cells dominate, yet samples are few, and no threshold is
-    needed. Its rows fall on the grid of ``bin`` behind ``crossings``: give both the same width. (The paper averages
-    the absolute value; that is the root of this, but for a factor.)
+    ``BandPower`` with other defaults; no threshold is needed. Takes the raw signal. Its rows fall on the grid of
+    ``bin`` behind ``crossings``: give ``every_s`` and ``bin_s`` the same width. (The paper averages the absolute
+    value: for Gaussian signals the root of this, times 0.8.)
 
     References
     ----------

@@ -31,7 +31,7 @@ class Quality:
 
     Notes
     -----
-    *Realtime*: once a chunk; 256 channels ~0.4 µs a sample; allocates nothing but array views.
+    *Realtime*: once a chunk; 256 channels ~0.2 µs a sample; allocates nothing but array views.
     """
 
     rail: Annotated[float, Gt(0)] | None = None
