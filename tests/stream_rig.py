@@ -287,6 +287,11 @@ class LiveRig:
         events = [as_event(row) for row in self.journal.events.reader("oldest").read()]
         return [e for e in events if e.kind.startswith(kind)]
 
+    def returned(self, *, new: bool) -> list[Any]:
+        """Return the events in which the stream resumed: with a new sender, or the old one, longest away first."""
+        found = [e for e in self.events("stream.resumed") if e.data["new_sender"] == new]
+        return sorted(found, key=lambda e: -float(e.data["away_s"]))  # a busy machine is a short silence, too
+
     def heard(self, kind: str) -> bool:
         """Whether an event of this kind was written."""
         return bool(self.events(kind))

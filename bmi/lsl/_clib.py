@@ -36,9 +36,7 @@ open_stream = _function("lsl_open_stream", None, _POINTER, _DOUBLE, _POINTER)
 full_info = _function("lsl_get_fullinfo", _POINTER, _POINTER, _DOUBLE, _POINTER)
 time_correction = _function("lsl_time_correction", _DOUBLE, _POINTER, _DOUBLE, _POINTER)
 was_clock_reset = _function("lsl_was_clock_reset", ctypes.c_uint32, _POINTER)
-pull_chunk = _function(
-    "lsl_pull_chunk_f", _ULONG, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER
-)
+pull_chunk = _function("lsl_pull_chunk_f", _ULONG, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER)
 create_outlet = _function("lsl_create_outlet_ex", _POINTER, _POINTER, _INT, _INT, _INT)
 destroy_outlet = _function("lsl_destroy_outlet", None, _POINTER)
 push_chunk = _function("lsl_push_chunk_ftp", _INT, _POINTER, _POINTER, _ULONG, _DOUBLE, _INT)
@@ -46,7 +44,5 @@ wait_for_consumers = _function("lsl_wait_for_consumers", _INT, _POINTER, _DOUBLE
 pull_strings = _function(
     "lsl_pull_chunk_buf", _ULONG, _POINTER, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER
 )
-pull_doubles = _function(
-    "lsl_pull_chunk_d", _ULONG, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER
-)
+pull_doubles = _function("lsl_pull_chunk_d", _ULONG, _POINTER, _POINTER, _POINTER, _ULONG, _ULONG, _DOUBLE, _POINTER)
 destroy_string = _function("lsl_destroy_string", None, _POINTER)

@@ -159,7 +159,7 @@ def test_an_irregular_stream_keeps_its_own_stamps_is_held_between_and_its_silenc
     np.testing.assert_allclose(rows["t"], stamps, atol=1e-3)
     np.testing.assert_array_equal(rows["data"][:, 0], [1, 2, 3])
     assert living.line.pipeline.decoder.y_[-2:].tolist() == [3.0, 3.0], "the newest is held"
-    steps = living.live(2.5)
+    steps = living.live(1.0)
     assert living.line.pipeline.decoder.y_[-2:].tolist() == [3.0, 3.0]
     assert living.line.gate.status == GateState.ACTIVE
     assert living.events("stream.silent") == living.events("stream.lost") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import tracemalloc
 
@@ -267,3 +268,17 @@ def test_a_read_costs_six_microseconds_on_top_of_liblsl(make_spec, name):
             ours.append(t1 - t0)
             bare.append(t2 - t1)
     assert np.median(ours) - np.median(bare) < 6000
+
+
+# ---------------------------------------------------------------------- who may be listened to
+def test_one_that_is_not_allowed_is_refused_by_name_and_one_that_is_is_waited_for(make_spec, name):
+    with Outlet(make_spec(source_id="b")):
+        with pytest.raises(StreamNotFound, match=r"(?s)not allowed.*source_id 'b' is not among the allowed 'a'"):
+            LSLSource(name=name, source_ids=("a",), resolve_timeout_s=0.3).open()
+        made = []
+        later = threading.Timer(0.5, lambda: made.append(Outlet(make_spec(source_id="a"))))
+        later.start()
+        with LSLSource(name=name, source_ids=("a",), resolve_timeout_s=5.0) as source:
+            assert source.spec.source_id == "a"
+        later.join()
+        made[0].close()

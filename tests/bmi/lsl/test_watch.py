@@ -157,9 +157,7 @@ def break_connections():
                 s.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_connection_that_breaks_under_a_sender_that_lives_is_made_anew_and_every_sample_accounted_for(
-    sender, reader
-):
+def test_a_connection_that_breaks_under_a_sender_that_lives_is_made_anew_and_every_sample_accounted_for(sender, reader):
     sender()
     r = reader()
     r.until(lambda: len(r.chunks) > 20, 5.0)
