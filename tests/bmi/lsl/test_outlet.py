@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pylsl
 import pytest
+from pylsl import local_clock
 
 from bmi.errors import ContractError
 from bmi.lsl.inlet import LSLSource
@@ -71,3 +79,42 @@ def test_closing_twice_is_closing_once(make_spec):
     out.close()
     out.close()
     assert out._handle is None, "liblsl's object is given back once and not kept"
+
+
+STOPPED_READER = """
+import os, signal, sys
+from bmi.lsl.inlet import LSLSource
+source = LSLSource(name=sys.argv[1])
+source.open()
+assert source.read(5.0) is not None
+print("stopping", flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+n = source.n_read
+while (chunk := source.read(1.0)) is not None:
+    n += len(chunk)
+print(n + source.n_lost, flush=True)
+"""
+
+
+def test_a_reader_that_is_stopped_holds_nobody_up_unless_asked_for_and_finds_its_loss_counted(make_spec, name):
+    with Outlet(make_spec(n_channels=96, rate_hz=1000.0), 10, sync=False, buffer_s=2.0) as out:
+        x = np.zeros((10, 96), np.float32)
+        reader = subprocess.Popen([sys.executable, "-c", STOPPED_READER, name], stdout=subprocess.PIPE, text=True)
+        try:
+            assert out.wait_for_consumers(20.0)
+            while not select.select([reader.stdout], [], [], 0.01)[0]:
+                out.push(x, local_clock())
+            os.waitpid(reader.pid, os.WUNTRACED)
+            longest = 0.0
+            for _ in range(4000):  # 16 MB: more than sockets and buffers of both sides hold
+                t = time.perf_counter()
+                out.push(x, local_clock())
+                longest = max(longest, time.perf_counter() - t)
+            assert longest < 0.25
+            reader.send_signal(signal.SIGCONT)
+            told = reader.communicate(timeout=30)[0].split()
+        finally:
+            reader.kill()
+            reader.wait()
+            reader.stdout.close()
+        assert int(told[-1]) == out.n_pushed
