@@ -65,11 +65,12 @@ class Guards:
     label_agreement: Annotated[float, Ge(-1), Le(1)] = 0.3
     """Least mean cosine between labels and the direction to the goal."""
     overconfidence: Annotated[float, Gt(1)] = 20.0
-    """Largest mean squared error in units of the decoder's own variance (1 if it knows itself)."""
-    tolerance: Annotated[float, Ge(0), Le(2)] = 0.05
+    """Largest mean squared error in units of the decoder's own variance (1 if it knows itself), or half as much
+    again as the present parameters have."""
+    tolerance: Annotated[float, Ge(0)] = 0.05
     """How much worse a candidate may agree with trusted features than the present parameters; with recent ones,
     to which it was fitted and they were not, a fifth of it."""
-    error_tolerance: Annotated[float, Gt(0)] = 0.15
+    error_tolerance: Annotated[float, Ge(0)] = 0.15
     """How much larger its error there may be, as a fraction of what was wanted (root mean squares); likewise."""
     reservoir_s: Annotated[float, Gt(0)] = 40.0
     """How much is kept of trusted features, s."""
@@ -125,20 +126,21 @@ class Guards:
         taught = rows["taught"] == 1
         told = taught & rows["aim"].any(axis=1) & rows["label"].any(axis=1)
         if told.sum() >= FEW:
-            label = rows["label"][told]
-            cosine = float(((label / np.linalg.norm(label, axis=1)[:, None]) * rows["aim"][told]).sum(axis=1).mean())
+            labels = rows["label"][told]
+            unit = labels / np.linalg.norm(labels, axis=1)[:, None]
+            cosine = float((unit * rows["aim"][told]).sum(axis=1).mean())
             if cosine < self.label_agreement:
                 return Refusal("labels", cosine, self.label_agreement)
         if taught.sum() < FEW:
             return None
         new, cov = (a[taught] for a in self._shadow.decode(candidate, rows))
-        old = self._shadow.decode(current, rows)[0][taught]
-        ideal = rows["ideal"][taught]
+        old, old_cov = (a[taught] for a in self._shadow.decode(current, rows))
+        ideal, label = rows["ideal"][taught], rows["label"][taught]
         if not (np.isfinite(new).all() and np.isfinite(cov).all()):
             return Refusal("not finite", math.nan, math.inf)
         return (
             self._sane(new, old, ideal)
-            or self._sure(new, cov, rows["label"][taught])
+            or self._sure(excess(new, cov, label), excess(old, old_cov, label))
             or self._not_worse("recent", new, old, ideal, RECENT)
             or self._reservoir(candidate, current, now)
         )
@@ -153,16 +155,10 @@ class Guards:
             return Refusal("norm", norm, self.norm_limit)
         return Refusal("step", step, self.step_limit) if step > self.step_limit else None
 
-    def _sure(self, new: F64, cov: F64, label: F64) -> Refusal | None:
-        """Whether errors are of the size the candidate says they are."""
-        error = new - label
-        try:
-            squares = (np.linalg.solve(cov, error[:, :, None])[:, :, 0] * error).sum(axis=1)
-        except np.linalg.LinAlgError:
-            return Refusal("confidence", math.inf, self.overconfidence)
-        score = float(np.mean(squares)) / new.shape[1]
-        bad = not 0.0 <= score <= self.overconfidence
-        return Refusal("confidence", score, self.overconfidence) if bad else None
+    def _sure(self, own: float, present: float) -> Refusal | None:
+        """Whether errors are of the size the candidate says they are, or at least as honest as now."""
+        most = max(self.overconfidence, 1.5 * present if math.isfinite(present) else 0.0)
+        return None if 0.0 <= own <= most else Refusal("confidence", own, most)
 
     def _reservoir(self, candidate: Params, current: Params, now: float) -> Refusal | None:
         rows = self._trusted.rows(since=now - self.reservoir_age_s)
@@ -232,3 +228,13 @@ class Guards:
             self._fresh.clear()
             self._n_cosines = 0
         self._pending.clear()
+
+
+def excess(decoded: F64, cov: F64, wanted: F64) -> float:
+    """Return the mean squared error of velocities (n, n_dims) in units of their own variance; infinite if it is 0."""
+    error: F64 = decoded - wanted
+    try:
+        squares = (np.linalg.solve(cov, error[:, :, None])[:, :, 0] * error).sum(axis=1)
+    except np.linalg.LinAlgError:
+        return math.inf
+    return float(squares.mean() / decoded.shape[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -106,7 +107,7 @@ class Adaptation:
     def _one(self, row: AnyArray) -> list[tuple[int, Params]]:
         t, out = float(row["t"]), []
         if self._block >= 0 and row["block"] != self._block:
-            out += self._offer(self._learner.finish(), t)
+            out += self._offer(self._learner.finish, t)
             self._block = -1
         y = row["y"] if self._order is None else row["y"][self._order]
         if row["learn"]:
@@ -120,7 +121,7 @@ class Adaptation:
             self._guards.watch(row)
             out += self._tried(t)
         if row["learn"] and not self._guards.on_trial:
-            out += self._offer(self._learner.update(), t)
+            out += self._offer(self._learner.update, t)
         return out
 
     def _estimate(self, row: AnyArray) -> F64:
@@ -132,14 +133,19 @@ class Adaptation:
             row["goal"], float(row["radius"]), row["position"], row["decoded"], self._label
         )
 
-    def _offer(self, params: Params | None, t: float) -> list[tuple[int, Params]]:
+    def _offer(self, learned: Callable[[], Params | None], t: float) -> list[tuple[int, Params]]:
         """Adopt what the learner offers if its guards let it pass."""
-        if params is None:
-            return []
-        refusal = self._guards.judge(params, self._current, t)
+        params = refusal = None
+        try:
+            params = learned()
+            if params is not None:
+                refusal = self._guards.judge(params, self._current, t)
+        except np.linalg.LinAlgError:  # data nobody can learn from cost an update, not the process
+            refusal = Refusal("singular", math.nan, math.nan)
         if refusal is not None:
             self._learner.revert(self._current)
             self._say(t, REFUSED, refusal, version=self.version)
+        if params is None or refusal is not None:
             return []
         if not self._guards.on_trial:
             self._proven = (self.version, self._current)

@@ -30,7 +30,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "rml": {"use": "rml", "half_life_s": 30.0, "update_s": 4.0},
 }
 NO_CHECKS = {
-    "label_agreement": -1, "tolerance": 2, "error_tolerance": 1e9, "norm_limit": 1e9, "step_limit": 1e9,
+    "label_agreement": -1, "tolerance": 1e9, "error_tolerance": 1e9, "norm_limit": 1e9, "step_limit": 1e9,
     "overconfidence": 1e9,
 }  # fmt: skip
 GUARDS: dict[str, dict[str, float]] = {
@@ -43,7 +43,7 @@ POISONS = [
     ("flipped", "labels unseen"), ("permuted", "labels unseen"), ("flipped", "none"),
 ]  # fmt: skip
 """Which lie is told under which guards; without any, to see that it would have done harm."""
-MINUTES, LAST_MINUTES, WINDOW_S = 8, 3, 60.0
+MINUTES, LAST_MINUTES, WINDOW_S = 7, 3, 60.0
 TRIALS = 20
 BARS = {"refit": 1.2, "random_s": 300.0}
 
@@ -69,7 +69,7 @@ def refit(seed: int, shown: str) -> dict[str, float]:
 
 
 def from_random(seed: int, learner: str) -> dict[str, Any]:
-    """Let a participant use a random decoder that learns, without assist, for eight minutes.
+    """Let a participant use a random decoder that learns, without assist, for seven minutes.
 
     Returns
     -------

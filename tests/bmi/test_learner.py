@@ -1,5 +1,6 @@
 """Adaptation: labelled features in, numbered parameters out, once and in order."""
 
+import json
 import threading
 import time
 
@@ -10,6 +11,7 @@ from line_rig import BIN_S, N, fitted
 from bmi import learner
 from bmi.control import Control, ProcessState, Word
 from bmi.errors import ContractError
+from bmi.guarding import Guards
 from bmi.journal import feature_dtype
 from bmi.learner import Adaptation
 from bmi.params import flatten, unflatten
@@ -18,6 +20,7 @@ from bmi.slots import Slots
 from decoders.clda import SmoothBatch
 from decoders.kalman import Kalman
 from decoders.linear import Ridge
+from decoders.refit import ReFIT
 
 BATCH = 50
 SEED = 11
@@ -27,7 +30,7 @@ def rows(n, *, block=0, learn=1, seed=SEED, C=None):
     """Return feature records of a linear encoder of the intended velocity."""
     rng = np.random.default_rng(seed)
     out = np.zeros(n, feature_dtype(N, 2))
-    out["block"], out["learn"], out["t"] = block, learn, np.arange(n) * BIN_S
+    out["block"], out["learn"], out["asked"], out["t"] = block, learn, learn, np.arange(n) * BIN_S
     out["intended"] = 100.0 * rng.standard_normal((n, 2))
     out["y"] = 1.0 + out["intended"] @ (encoder() if C is None else C) + 0.1 * rng.standard_normal((n, N))
     return out
@@ -37,9 +40,13 @@ def encoder():
     return 0.01 * np.random.default_rng(0).standard_normal((2, N))
 
 
-def adaptation(*, permute=None, decoder=None, **settings):
+def adaptation(*, permute=None, decoder=None, intention=None, **settings):
+    """Return an adaptation whose updates are on trial for less than a batch."""
     settings = {"batch_s": BATCH * BIN_S, "half_life_s": 1.0, "min_samples": 10, **settings}
-    return Adaptation(SmoothBatch(**settings), decoder or fitted(), N, 2, BIN_S, permute)
+    return Adaptation(
+        SmoothBatch(**settings), decoder or fitted(), N, 2, BIN_S, permute,
+        intention=intention, guards=Guards(trial_s=20 * BIN_S),
+    )  # fmt: skip
 
 
 def same(one, other):
@@ -83,7 +90,7 @@ def test_however_the_records_are_cut_the_versions_are_the_same():
 def test_what_is_not_to_be_learned_from_changes_nothing():
     a = adaptation()
     good, bad = rows(BATCH), rows(BATCH, learn=0)
-    bad["y"] = 1e6
+    bad["y"] = 1.0  # at rest
     mixed = np.empty(2 * BATCH, good.dtype)
     mixed[::2], mixed[1::2] = good, bad
     assert same(a.take(mixed), adaptation().take(good))
@@ -151,6 +158,131 @@ def test_a_learner_for_another_decoder_is_refused_at_once():
         Adaptation(SmoothBatch(), fitted(), N + 1, 2, BIN_S)
 
 
+# --- labels, trials, and going back --------------------------------------------------------------------
+
+
+def reaches(n, *, seed=SEED, sign=1.0, decoded=None, block=0, t0=0.0):
+    """Return records of reaches toward goals far away, decoded well (or as given); labels times ``sign``."""
+    rng = np.random.default_rng(seed)
+    out = np.zeros(n, feature_dtype(N, 2))
+    angle = np.repeat(2 * np.pi * rng.random(-(-n // 10)), 10)[:n]
+    aim = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    out["t"], out["block"], out["learn"], out["asked"] = t0 + np.arange(n) * BIN_S, block, 1, 1
+    out["goal"], out["radius"], out["intended"] = 200.0 * aim, 10.0, 100.0 * aim * sign
+    out["decoded"] = 80.0 * aim if decoded is None else decoded * aim
+    out["y"] = 1.0 + 100.0 * aim @ encoder() + 0.1 * rng.standard_normal((n, N))
+    return out
+
+
+class Flipped:
+    """An intention that is the opposite of the goal's direction."""
+
+    def bind(self, n_dims):
+        pass
+
+    def estimate(self, goal, radius, position, decoded, out):
+        out[:] = position - goal
+        return out
+
+
+def kinds(a):
+    return [(e.kind.removeprefix("learner."), e.data["version"]) for e in a.events]
+
+
+def test_labels_come_from_the_estimator_of_the_recipe():
+    a = adaptation(intention=Flipped())
+    assert a.take(reaches(BATCH)) == []
+    (event,) = a.events
+    assert (event.kind, event.data["reason"], event.data["version"]) == ("learner.refused", "labels", 0)
+    assert event.data["measured"] == pytest.approx(-1.0)
+    assert event.t == pytest.approx((BATCH - 1) * BIN_S)
+
+
+def test_a_learner_may_ask_for_an_estimator_and_the_recipe_overrules_it():
+    learner = ReFIT(min_samples=20)
+    a = Adaptation(learner, fitted(), N, 2, BIN_S)
+    row = reaches(1)[0]
+    row["decoded"] = [30.0, 40.0]
+    assert np.linalg.norm(a._estimate(row)) == pytest.approx(50.0)  # rotated: the decoded speed
+    a = Adaptation(learner, fitted(), N, 2, BIN_S, intention=Flipped())
+    assert a._estimate(row) @ row["goal"] < 0
+
+
+def test_while_an_update_is_on_trial_no_other_is_adopted():
+    a = adaptation()
+    a._guards.trial_s = 2 * BATCH * BIN_S
+    a._guards.bind(fitted(), N, 2, BIN_S)
+    out = a.take(reaches(4 * BATCH))
+    assert [v for v, _ in out] == [1, 2]
+    at = [e.t for e in a.events]
+    assert at[1] - at[0] >= (2 * BATCH - 1) * BIN_S
+
+
+def test_an_update_after_which_the_participant_fails_is_taken_back_at_once_under_a_new_number():
+    a = adaptation()
+    ((_, good),) = a.take(reaches(BATCH))
+    a.take(reaches(25, t0=10.0))
+    ((_, bad),) = a.take(reaches(BATCH - 25, t0=20.0))
+    out = a.take(reaches(30, t0=30.0, decoded=-80.0))
+    ((version, params),) = out
+    assert (version, a.version) == (3, 3)
+    assert params is good
+    assert not same([(0, params)], [(0, bad)])
+    assert kinds(a) == [("adopted", 1), ("adopted", 2), ("rolled_back", 3)]
+    told = a.events[-1].data
+    assert (told["from"], told["to"], told["reason"]) == (2, 1, "agreement")
+    assert told["measured"] < told["limit"] < 1.0
+
+
+def test_the_trial_goes_on_in_a_block_where_nothing_is_learned():
+    a = adaptation()
+    ((_, first),) = a.take(reaches(BATCH))
+    a.take(reaches(25, t0=10.0))
+    free = reaches(60, block=1, t0=20.0, decoded=-80.0)
+    free["learn"] = 0
+    out = a.take(free)
+    assert [v for v, _ in out] == [2, 3]  # the end of the block finished a batch, which fails
+    assert out[1][1] is first
+
+
+def test_after_a_roll_back_the_learner_goes_on_from_what_was_good():
+    a, clean = adaptation(), adaptation()
+    for x in (a, clean):
+        x.take(reaches(BATCH))
+        x.take(reaches(21, t0=10.0))  # the trial passes
+    a.take(reaches(BATCH - 21, seed=3, t0=20.0))
+    failing = iter(reaches(25, t0=30.0, decoded=-80.0))
+    while kinds(a)[-1] != ("rolled_back", 3):
+        a.take([next(failing)])
+    clean._learner.revert(clean._current)
+    more = reaches(BATCH, seed=4, t0=40.0)
+    ((_, one),), ((_, other),) = a.take(more)[-1:], clean.take(more)[-1:]
+    assert np.array_equal(one.C, other.C)
+
+
+class Singular(SmoothBatch):
+    """A learner whose batch nobody can invert."""
+
+    def update(self):
+        if self._batch.full:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+
+def test_a_learner_that_fails_at_its_algebra_costs_an_update_not_the_process():
+    a = Adaptation(Singular(batch_s=BATCH * BIN_S, min_samples=10), fitted(), N, 2, BIN_S)
+    assert a.take(reaches(2 * BATCH)) == []
+    assert [e.data["reason"] for e in a.events] == ["singular", "singular"]
+
+
+def test_decisions_are_json():
+    a = adaptation(intention=Flipped())
+    a.take(reaches(BATCH))
+    b = Adaptation(Singular(batch_s=BATCH * BIN_S, min_samples=10), fitted(), N, 2, BIN_S)
+    b.take(reaches(BATCH))
+    for event in a.events + b.events:
+        assert json.loads(json.dumps(event.data, allow_nan=False)) == event.data
+
+
 # --- the process around it, here in a thread ----------------------------------------------------------
 
 
@@ -200,3 +332,28 @@ def test_while_the_lane_has_not_taken_the_last_one_the_newest_waits(running):
     assert slots.take()[0] == 1
     wait_for(slots.poll)
     assert slots.take()[0] == 3  # the second was overtaken
+
+
+def test_decisions_lie_in_a_ring_of_their_own_and_are_counted(running, tmp_path):
+    _, control, ring, slots = running
+    ring.write(reaches(BATCH))
+    wait_for(slots.poll)
+    slots.take()
+    ring.write(reaches(25, t0=10.0))
+    ring.write(reaches(BATCH - 25, t0=20.0))
+    wait_for(slots.poll)
+    slots.take()
+    ring.write(reaches(30, t0=30.0, decoded=-80.0))
+    wait_for(slots.poll)
+    assert slots.take()[0] == 3
+    told = Ring.open(tmp_path / "learner.ring")
+    assert told.topic == "/learner"
+    events = [json.loads(row["text"]) for row in told.reader("oldest").read()]
+    assert [e["kind"] for e in events] == ["learner.adopted", "learner.adopted", "learner.rolled_back"]
+    assert (events[-1]["from"], events[-1]["to"]) == (2, 1)
+    lies = reaches(BATCH, t0=40.0)
+    lies["intended"] *= -1.0
+    ring.write(lies)
+    wait_for(lambda: control.get(Word.LEARNER_REFUSED) == 1)
+    assert control.get(Word.LEARNER_ROLLED_BACK) == 1
+    assert not slots.poll()

@@ -139,3 +139,78 @@ def test_it_says_whom_it_cannot_teach():
     decoder.cold_start([SPEC])
     with pytest.raises(ContractError, match="decoder has 20 features, 2 dimensions, told 21 and 2"):
         SmoothBatch().bind(decoder, 21, 2, DT)
+
+
+# --- every state a decoder may have ---------------------------------------------------------------------
+
+
+def kinematic(n, seed):
+    """A reach as velocity, position and causal acceleration, (n, 2) each."""
+    rng = np.random.default_rng(seed)
+    v = np.cumsum(rng.standard_normal((n, 2)), axis=0)
+    v -= v.mean(axis=0)
+    return v, 40 * rng.standard_normal((n, 2)), np.vstack([np.full((1, 2), np.nan), np.diff(v, axis=0) / DT])
+
+
+@pytest.mark.parametrize("q", ["diagonal", "full"])
+@pytest.mark.parametrize(
+    ("states", "encode_position", "columns"),
+    [
+        ("velocity", False, "v"),
+        ("position-velocity", False, "v"),
+        ("position-velocity", True, "vp"),
+        ("position-velocity-acceleration", False, "va"),
+        ("position-velocity-acceleration", True, "vpa"),
+    ],
+)
+def test_every_encoded_state_is_learned_and_no_other(states, encode_position, columns, q):
+    decoder = Kalman(states=states, encode_position=encode_position, q=q)
+    decoder.cold_start([SPEC])
+    learner = SmoothBatch(batch_s=30.0, penalty=0.0)
+    learner.bind(decoder, M, 2, DT)
+    v, p, a = kinematic(600, 20)
+    rng = np.random.default_rng(21)
+    C = {name: rng.standard_normal((2, M)) for name in columns}
+    parts = {"v": v, "p": p / 10, "a": np.nan_to_num(a) / 10}
+    Y = 2 + sum(parts[name] @ C[name] for name in columns) + 0.1 * rng.standard_normal((600, M))
+    for i in range(600):
+        learner.observe(Y[i], v[i], i * DT, p[i])
+    got = learner.update().C
+    scale = {"v": 1.0, "p": 0.1, "a": 0.1}
+    for k, name in enumerate("vpa"[: decoder.n_states // 2]):
+        wanted = scale[name] * C[name].T if name in columns else np.zeros((M, 2))
+        np.testing.assert_allclose(got[:, 2 * k : 2 * k + 2], wanted, atol=0.02)
+
+
+def test_acceleration_is_not_taken_across_a_gap():
+    """Two pieces, the second beginning elsewhere: the jump between them is nobody's acceleration."""
+    decoder = Kalman(states="position-velocity-acceleration")
+    decoder.cold_start([SPEC])
+    learner = SmoothBatch(batch_s=30.0, penalty=0.0, min_samples=8)
+    learner.bind(decoder, M, 2, DT)
+    v, _, a = kinematic(300, 22)
+    rng = np.random.default_rng(23)
+    C = rng.standard_normal((4, M))
+    Y = np.hstack([v, np.nan_to_num(a) / 10]) @ C + 0.05 * rng.standard_normal((300, M))
+    for start in (0.0, 100.0):
+        for i in range(1, 300):
+            learner.observe(Y[i], v[i], start + i * DT)
+    got = learner.finish()
+    np.testing.assert_allclose(got.C[:, :2], C[:2].T, atol=0.002)
+    np.testing.assert_allclose(got.C[:, 4:], C[2:].T / 10, atol=0.002)
+
+
+def test_reverting_goes_on_from_the_given_parameters_without_the_batch_begun():
+    _, _, draw = subject(9)
+    _, learner = learner_of(batch_s=10.0, half_life_s=10.0)
+    first, second = teach(learner, draw, 400)
+    teach(learner, draw, 150)
+    learner.revert(first)
+    assert teach(learner, draw, 199) == []
+    _, wanted = learner_of(batch_s=10.0, half_life_s=10.0)
+    wanted.revert(first)
+    batch = [draw() for _ in range(200)]
+    learner.revert(first)
+    (one,), (other,) = teach(learner, iter(batch).__next__, 200), teach(wanted, iter(batch).__next__, 200)
+    assert np.array_equal(one.C, other.C)
+    assert not np.array_equal(one.C, second.C)
