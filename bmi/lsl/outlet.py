@@ -27,7 +27,7 @@ class Outlet:
         Samples that travel together; told to the receiver, who pulls exactly as many.
     sync : bool
         Write to the sockets in ``push`` itself: 0.1 ms less at 96 channels and 1 kHz. But a receiver that stops
-        reading blocks the sender once the socket buffers are full, for up to 15 s (liblsl 1.18). False hands over
+        reading blocks the sender once the socket buffers are full, for 15 s and more (liblsl 1.18). False hands over
         to a thread, which drops the oldest for whoever is slow: for every sender that must not stop.
     buffer_s : float
         What is kept for a slow receiver, s (1000 samples a second if irregular).
