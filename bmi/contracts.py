@@ -83,7 +83,8 @@ class Stage(Protocol):
     """Chunk in, chunk out. No I/O, no clock, no await.
 
     At a gap (``chunk.n_lost_before > 0``) a stage resets, holds or masks, and its class attribute
-    ``at_gap`` says which.
+    ``at_gap`` says which. A NaN of one channel stays with that channel; a stage that mixes channels (a common
+    reference) says so with a class attribute ``mixes_channels = True``, and still makes no other channel NaN.
     """
 
     at_gap: str
