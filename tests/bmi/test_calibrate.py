@@ -1,4 +1,4 @@
-"""Calibration: phases that end by rule, a judgement by trials nothing was learned from, parameters only if it passed."""
+"""Calibration: phases that end by rule, a judgement by trials nothing was learned from, and only then parameters."""
 
 import json
 import math
@@ -16,7 +16,9 @@ from bmi.recipe import build, read
 from bmi.simulate import simulate
 
 BMI = Path(sys.executable).parent / "bmi"
-GOOD = {"success_rate": 0.9, "success_ci": [0.75, 1.0], "chance": 0.1, "n_trials": 24, "acquisition_s": 1.1, "bits_s": 1.0}
+GOOD = {
+    "success_rate": 0.9, "success_ci": [0.75, 1.0], "chance": 0.1, "n_trials": 24, "acquisition_s": 1.1, "bits_s": 1.0
+}  # fmt: skip
 
 
 def calibrated(tmp_path, **more):
