@@ -100,7 +100,7 @@ class Guards:
         aim = row["goal"] - row["position"]
         far = math.sqrt(float(aim @ aim))
         kept["t"], kept["y"] = row["t"], y
-        kept["taught"] = label is not None and bool(np.isfinite(label).all())
+        kept["taught"] = label is not None and bool(np.isfinite(label).all() and np.isfinite(row["intended"]).all())
         kept["label"] = label if kept["taught"] else 0.0
         kept["ideal"] = row["intended"]
         kept["aim"] = aim / far if far > row["radius"] else 0.0
@@ -191,7 +191,7 @@ class Guards:
         self._tried += 1
         aim, decoded = row["goal"] - row["position"], row["decoded"]
         far, speed = math.sqrt(float(aim @ aim)), math.sqrt(float(decoded @ decoded))
-        if far <= NEAR * row["radius"]:
+        if not far > NEAR * row["radius"]:
             return
         cosine = float(aim @ decoded) / (far * speed) if speed > 0.0 else 0.0  # at rest it points nowhere
         self._cosines[self._n_cosines % len(self._cosines)] = cosine

@@ -153,7 +153,9 @@ def adaptation(
         print_json(result)
         return
     for part in ("refit", "random", "poison"):
-        _rows(part, {name: _short(figures) for name, figures in result[part].items()})
+        conditions = result[part]
+        shown = [k for k in _SHOWN if all(k in figures for figures in conditions.values())]
+        _rows(part, {k: {name: _said(figures[k]) for name, figures in conditions.items()} for k in shown})
         typer.echo()
     for name, bar_ in result["bars"].items():
         typer.echo(f"{name}: asked {bar_['asked']}, measured {_said(bar_['measured'])}: {_YES[bar_['reached']]}")
@@ -164,10 +166,6 @@ _YES = {True: "reached", False: "not reached"}
 _SHOWN = ("ratio", "kalman_s", "refit_s", "kalman_success", "refit_success", "to_80_s", "to_80_s_worst", "mean_to_80_s",
           "asymptote_1_min", "first_minute_1_min", "unharmed", "n", "adopted", "refused", "before_s", "after_s",
           "after_over_before")  # fmt: skip
-
-
-def _short(figures: dict[str, Any]) -> dict[str, Any]:
-    return {k: _said(figures[k]) for k in _SHOWN if k in figures}
 
 
 def _said(value: Any) -> str:

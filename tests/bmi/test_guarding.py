@@ -281,6 +281,14 @@ def test_a_decoder_at_rest_points_nowhere():
     assert refusal.measured == 0.0
 
 
+def test_a_goal_nobody_knows_says_nothing():
+    guards = on_trial()
+    assert watch(guards, 0.5, 99, far=math.nan) is None
+    assert guards.on_trial
+    assert watch(guards, -0.9, 1) is None
+    assert math.isnan(guards.agreement)
+
+
 def test_what_happens_near_the_goal_is_no_matter_of_direction():
     guards = on_trial()
     assert watch(guards, -1.0, 99, far=15.0) is None
