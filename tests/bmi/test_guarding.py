@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from line_rig import BIN_S, N
 
@@ -48,18 +48,16 @@ def guards_of(decoder=None, **settings):
     return guards
 
 
-def shown(guards, n=500, **settings):
+def shown(guards, n=500, *, seed=7, label=lambda v: v, t0=0.0, mirrored=False):
     """Let guards see reaches; return what a learner would have fitted to the labels it was told.
 
     ``mirrored``: the goal itself is reported on the wrong side, so that everything derived from it is wrong.
     """
-    label = settings.pop("label", lambda v: v)
-    v = movement(n, settings.get("seed", 7))
-    Y = features(v, settings.get("seed", 7) + 1, settings.get("encoder", ENCODER))
-    side = -1.0 if settings.get("mirrored") else 1.0
+    v = movement(n, seed)
+    Y, side = features(v, seed + 1), -1.0 if mirrored else 1.0
     rows = np.zeros(n, feature_dtype(N, 2))
     rows["goal"], rows["radius"], rows["intended"], rows["y"] = 2.0 * side * v, 10.0, side * v, Y
-    rows["t"] = settings.get("t0", 0.0) + np.arange(n) * BIN_S
+    rows["t"] = t0 + np.arange(n) * BIN_S
     told = label(side * v)
     for row, x in zip(rows, told, strict=True):
         guards.keep(row, row["y"], x)
@@ -148,8 +146,18 @@ def test_a_decoder_too_sure_of_itself_is_refused():
     guards = guards_of()
     shown(guards)
     p = good().params_
-    sure = fit(movement(2000, 1), features(movement(2000, 1), 101)).params_._replace(W=1e-9 * p.W)
-    assert verdict_on(sure, guards) == "confidence"
+    assert verdict_on(p._replace(W=1e-9 * p.W), guards) == "confidence"
+
+
+def test_a_decoder_that_was_as_sure_of_itself_before_may_go_on_learning():
+    sure, more = good(), good(3)
+    sure.params_, more.params_ = (x.params_._replace(W=1e-3 * x.params_.W) for x in (sure, more))
+    guards = guards_of(sure)
+    shown(guards)
+    rows = guards._fresh.rows()
+    own = [excess(*guards._shadow.decode(x.params_, rows), rows["label"]) for x in (sure, more)]
+    assert min(own) > guards.overconfidence
+    assert verdict_on(more.params_, guards, sure) is None
 
 
 def test_goals_reported_on_the_wrong_side_are_refused_by_what_was_trusted_before():
@@ -260,6 +268,7 @@ def test_a_smaller_fall_takes_longer_to_be_sure_of_and_a_small_one_passes():
     assert not guards.on_trial
 
 
+@settings(deadline=None)
 @given(before=st.floats(0.0, 1.0), after=st.floats(-1.0, 1.0))
 def test_a_trial_always_ends(before, after):
     guards = on_trial(before)
