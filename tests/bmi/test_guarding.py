@@ -146,7 +146,7 @@ def test_a_decoder_too_sure_of_itself_is_refused():
     guards = guards_of()
     shown(guards)
     p = good().params_
-    assert verdict_on(p._replace(W=1e-9 * p.W), guards) == "confidence"
+    assert verdict_on(p._replace(W=1e-3 * p.W), guards) == "confidence"
 
 
 def test_a_decoder_that_was_as_sure_of_itself_before_may_go_on_learning():

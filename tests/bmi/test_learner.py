@@ -245,6 +245,23 @@ def test_the_trial_goes_on_in_a_block_where_nothing_is_learned():
     assert out[1][1] is first
 
 
+def test_two_updates_on_trial_are_taken_back_together_to_what_was_proven():
+    a = adaptation()
+    a._guards.trial_s = 40 * BIN_S
+    a._guards.bind(fitted(), N, 2, BIN_S)
+    ((_, proven),) = a.take(reaches(BATCH))
+    a.take(reaches(45, t0=10.0))  # its trial passes
+    ((_, unproven),) = a.take(reaches(BATCH - 45, t0=20.0))
+    a.take(reaches(30, seed=3, t0=30.0))
+    ended = reaches(60, block=1, t0=40.0, decoded=-80.0)
+    ended["learn"] = 0
+    (second, back) = a.take(ended)  # the block's end finished a batch before the trial of the last was over
+    assert kinds(a) == [("adopted", 1), ("adopted", 2), ("adopted", 3), ("rolled_back", 4)]
+    assert back[1] is proven
+    assert second[1] is not unproven
+    assert (a.events[-1].data["from"], a.events[-1].data["to"]) == (3, 1)
+
+
 def test_after_a_roll_back_the_learner_goes_on_from_what_was_good():
     a, clean = adaptation(), adaptation()
     for x in (a, clean):

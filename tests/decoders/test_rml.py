@@ -100,14 +100,17 @@ def test_data_of_the_decoders_own_encoder_change_nothing():
     np.testing.assert_allclose(np.diag(p.Q), np.diag(old.params_.Q), rtol=0.1)
 
 
-def test_a_missing_feature_leaves_what_was_known_of_it():
+@pytest.mark.parametrize("q", ["diagonal", "full"])
+def test_a_missing_feature_leaves_what_was_known_of_it(q):
     draw = subject(5)
-    old = Kalman(q="diagonal").fit(*draw(4000), dt_s=DT)
+    old = Kalman(q=q).fit(*draw(4000), dt_s=DT)
     Y, X = draw(400)
     Y[:, 3] = np.nan
     (*_, p) = teach(learner_of(old, half_life_s=5.0), Y, X)
-    for name in NAMES:
+    for name in ("C", "b"):
         np.testing.assert_allclose(getattr(p, name)[3], getattr(old.params_, name)[3], rtol=1e-6)
+    variance = [x.Q[3] if q == "diagonal" else x.Q[3, 3] for x in (p, old.params_)]
+    assert variance[0] == pytest.approx(variance[1], rel=1e-6)  # silent is not the same as perfect
     assert not np.allclose(p.C[4], old.params_.C[4], rtol=1e-3)
 
 
