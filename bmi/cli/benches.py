@@ -152,20 +152,24 @@ def adaptation(
     if as_json:
         print_json(result)
         return
-    for part in ("refit", "random", "poison"):
-        conditions = result[part]
-        shown = [k for k in _SHOWN if all(k in figures for figures in conditions.values())]
-        _rows(part, {k: {name: _said(figures[k]) for name, figures in conditions.items()} for k in shown})
+    for part in ("refit", "random"):
+        told = result[part]
+        rows = {k: {name: _said(figures[k]) for name, figures in told.items()} for k in _SHOWN[part]}
+        _rows(part, rows)
         typer.echo()
+    _rows("poison", {lie: {k: _said(told[k]) for k in _SHOWN["poison"]} for lie, told in result["poison"].items()})
+    typer.echo()
     for name, bar_ in result["bars"].items():
         typer.echo(f"{name}: asked {bar_['asked']}, measured {_said(bar_['measured'])}: {_YES[bar_['reached']]}")
     typer.echo(f"simulated participants: {len(result['seeds'])}; [95 % bootstrap intervals over them]")
 
 
 _YES = {True: "reached", False: "not reached"}
-_SHOWN = ("ratio", "kalman_s", "refit_s", "kalman_success", "refit_success", "to_80_s", "to_80_s_worst", "mean_to_80_s",
-          "asymptote_1_min", "first_minute_1_min", "unharmed", "n", "adopted", "refused", "before_s", "after_s",
-          "after_over_before")  # fmt: skip
+_SHOWN = {
+    "refit": ("ratio", "kalman_s", "refit_s", "kalman_success", "refit_success", "lag_s", "r2"),
+    "random": ("to_80_s", "to_80_s_worst", "mean_to_80_s", "first_minute_1_min", "asymptote_1_min"),
+    "poison": ("unharmed", "n", "after_over_before"),
+}
 
 
 def _said(value: Any) -> str:
