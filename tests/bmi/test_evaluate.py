@@ -218,7 +218,7 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_refused(tmp_path):
     with pytest.raises(RecordingError, match=r"none\.npz: no such file"):
         evaluate(tmp_path / "none.npz", "ridge")
     (tmp_path / "x.csv").write_text("1,2")
-    with pytest.raises(RecordingError, match=r"no format for '\.csv' files \(known: \.mat, \.npz\)"):
+    with pytest.raises(RecordingError, match=r"no format for '\.csv' files \(known: \.mat, \.npz, \.xdf\)"):
         evaluate(tmp_path / "x.csv", "ridge")
 
 
