@@ -25,6 +25,7 @@ from bmi.clock import LSLClock
 from bmi.contracts import Guarded
 from bmi.control import LaneState, ProcessState, Word
 from bmi.errors import RecordingError, StreamLost
+from bmi.journal import EVENT_DTYPE, event_text
 from bmi.markers import RING as MARKERS
 from bmi.markers import Ears, Voice
 from bmi.params import like, save, unflatten
@@ -36,6 +37,7 @@ from bmi.summary import Score
 from bmi.telemetry import Telemetry, TelemetryReader, seen_mm
 from bmi.watched import Watched
 
+SERVICE, LEARNER = "service.ring", "learner.ring"
 POLL_S = 0.05
 GONE_S = 5.0
 """A session whose simulated participant is gone ends after this, s."""
@@ -73,6 +75,7 @@ class Session:
         self.restarts: dict[str, int] = {}
         self._procs: Processes
         self._watched: Watched | None = None
+        self._learner: Reader | None = None
         self._ears: Ears | None = None
         self._voice: Voice | None = None
         self._notes: list[Event] = []
@@ -149,7 +152,14 @@ class Session:
         await self._close()
 
     def _listen(self) -> None:
-        """Hear the recipe's marker streams; tell a live session's events to others. What is simulated stays here."""
+        """Hear the recipe's marker streams and the learner; tell a live session's events to others.
+
+        What happens to the session's own processes goes into a ring as well: the recording knows of it. What is
+        simulated stays on this machine.
+        """
+        self._service = Ring.create(self.runtime / SERVICE, EVENT_DTYPE, 256, topic="/service")
+        if self.recipe.learner is not None:
+            self._learner = Ring.open(self.runtime / LEARNER).reader("oldest")
         if self.recipe.markers:
             self._ears = Ears(self.runtime, self.recipe.markers)
             self._heard = self._ears.ring.reader("oldest")
@@ -277,6 +287,12 @@ class Session:
         events = [as_event(row) for row in self._events.read()]
         self._score.take(steps, events)
         notes, self._notes = self._notes, []
+        row = np.zeros(1, EVENT_DTYPE)
+        for note in notes:
+            row["t"], row["text"] = note.t, event_text(note)
+            self._service.write(row)
+        if self._learner is not None:
+            notes += map(as_event, self._learner.read())
         if self._ears is not None:  # what becomes of marker streams; the markers themselves are many
             notes += [e for e in map(as_event, self._heard.read()) if e.kind != "marker"]
         return self._reader.update(steps, self.counters(), events + notes)
@@ -314,8 +330,10 @@ class Session:
             await asyncio.sleep(0.01)
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield trial, block and stream events, and the markers heard, until the session ends."""
-        async for row in self._follow("events.ring", *([MARKERS] if self._ears is not None else [])):
+        """Yield what happens until the session ends: trials, blocks, streams, processes, the learner, markers."""
+        more = [LEARNER] if self._learner is not None else []
+        more += [MARKERS] if self._ears is not None else []
+        async for row in self._follow("events.ring", SERVICE, *more):
             yield as_event(row)
 
     async def intents(self) -> AsyncIterator[AnyArray]:

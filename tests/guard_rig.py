@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -203,11 +204,23 @@ class Rig:
 
 
 @contextlib.contextmanager
-def hogs(n: int):
-    """Keep ``n`` processes busy with nothing."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+def paused(busy):
+    """Let the hogs rest for a while."""
+    for process in busy:
+        process.send_signal(signal.SIGSTOP)
     try:
         yield
+    finally:
+        for process in busy:
+            process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def hogs(n: int):
+    """Keep ``n`` processes busy with nothing; yield them."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    try:
+        yield busy
     finally:
         for process in busy:
             process.kill()

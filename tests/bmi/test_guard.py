@@ -20,7 +20,8 @@ from bmi.guard import HEARD_NS, Guard, Heed, accept, hand_over, offer
 from bmi.links import GuardLink
 from bmi.nodes import GuardNode
 from bmi.recipe import build, load, read
-from bmi.session import Session
+from bmi.recording import Recording
+from bmi.session import Session, as_event
 from bmi.signals import DeviceSpec, EffectorState
 from devices.emulators.udp import STOPPED, UDPEmulator
 from devices.null import Null
@@ -263,6 +264,8 @@ def test_a_session_with_a_device_out_there_has_a_guard_and_gets_it_back_if_it_di
         stops = [f.t_received for f in there.frames if f.state == STOPPED and f.t_received >= since]
     assert len(set(pids)) == 2
     assert any("guard.restarted" in e for e in events)
+    told = [as_event(row) for row in Recording.open(tmp_path / "out").read("/service")]
+    assert [e.kind for e in told].count("guard.restarted") == 1  # the recording knows of it too
     assert stops
     assert stops[0] - since < 3 * 0.120
     assert not any(there.velocity)
