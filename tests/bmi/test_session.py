@@ -28,7 +28,7 @@ from bmi.limits import MAX_AGE_S
 from bmi.lsl.outlet import Outlet
 from bmi.manifest import read_manifest, verify
 from bmi.recording import Recording
-from bmi.session import Session
+from bmi.session import Session, as_event
 from bmi.signals import GateFlag, GateState, StreamSpec
 
 RATE_HZ, PUSH, N_CHANNELS = 1000.0, 5, 96
@@ -70,8 +70,11 @@ def test_events_intents_and_commands_are_told_while_it_runs_and_are_the_recorded
     np.testing.assert_array_equal(np.array(lived.intents), spoken[-len(lived.intents) :])
     assert [c.seq for c in lived.commands] == sent["command_seq"][-len(lived.commands) :].tolist()
     np.testing.assert_array_equal([c.values for c in lived.commands], sent["command"][-len(lived.commands) :])
-    told = [(e.t, e.kind, e.data) for e in lived.events]
+    told = [(e.t, e.kind, e.data) for e in lived.events if not e.kind.startswith("learner.")]
     assert told == [(e.t, e.kind, e.data) for e in lived.recording.events()][-len(told) :]
+    decided = [(e.t, e.kind) for e in lived.events if e.kind.startswith("learner.")]
+    assert decided == [(e.t, e.kind) for e in map(as_event, lived.recording.read("/learner"))]
+    assert "learner.adopted" in {kind for _, kind in decided}
     assert {"trial.start", "trial.end", "block.end", "block.start"} <= {e.kind for e in lived.events}
     assert [e.data["name"] for e in lived.events if e.kind == "block.end"] == ["calibrate", "centre-out"]
 
@@ -96,6 +99,7 @@ def test_the_recording_is_whole_and_says_what_it_rests_on(lived):
 
 
 def test_every_row_the_lane_wrote_is_in_the_recording(lived):
+    assert not len(lived.rings.pop("/service")), "no process of this session was lost"
     for topic, held in lived.rings.items():
         assert len(held) > 1, topic
         kept = lived.recording.read(topic)[-len(held) :]  # a ring holds the last seconds
@@ -273,7 +277,7 @@ def test_a_recording_is_never_written_over(lived):
 
 PARENT = """
 import asyncio, sys
-from bmi.session import Session
+from bmi.session import Session, as_event
 
 async def main():
     async with Session.open("center_out", out=sys.argv[1]) as s:
