@@ -53,6 +53,9 @@ def lay_over(raw: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, 
             except NoSuchPlace as e:
                 problems.append(Problem(f"--grid {key}", str(e) + hint(raw, key)))
                 continue
+            if elsewhere := _meant(raw, key, place):
+                notes.append(f"{key}: taken for {elsewhere}, the one place that knows {place[-1]}")
+                place = place_of(raw, elsewhere)
             problems += [Problem(f"--grid {key}", f"is the same place as {k}") for k, p in here.items() if p == place]
             here[key] = place
         places |= here
@@ -147,10 +150,26 @@ def _leave_out(raw: Any, key: str, place: Place, use: Any) -> list[str]:
     return [f"{key}={use}: keeps {kept}; leaves out {left}, which {use} does not know"]
 
 
+def _meant(raw: Any, key: str, place: Place) -> str:
+    """Return the one stage that knows a key which the class of its node does not; else ""."""
+    try:
+        use = _reach(copy.deepcopy(raw), place[:-1])
+        known = _known(_kind(place[:-1]), use.get("use") if isinstance(use, Mapping) else None)
+    except (KeyError, IndexError, TypeError):
+        return ""
+    found = _knowing(raw, str(place[-1]))
+    meant = known is not None and place[-1] not in known and len(found) == 1 and found[0].startswith("stages.")
+    return f"{found[0]}.{place[-1]}" if meant else ""
+
+
+def _knowing(raw: Any, last: str) -> list[str]:
+    return [path for path, keys in _nodes(raw, "", []) if last in keys]
+
+
 def hint(raw: Any, key: str) -> str:
     """Return where else in the recipe the last word of ``key`` is known, as ``"; … stands at …"``."""
     last = _steps(key)[-1]
-    found = [path for path, keys in _nodes(raw, "", []) if last in keys]
+    found = _knowing(raw, last)
     return f"; {last!r} is known at {', '.join(f'{p}.{last}' for p in found)}" if found else ""
 
 

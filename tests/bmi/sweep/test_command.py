@@ -196,10 +196,10 @@ def test_another_plan_is_refused_and_nothing_is_touched(whole, inside):
 
 
 def test_every_bad_key_is_named_before_anything_begins(inside, tmp_path):
-    said = inside(*SWEEP, "--grid", "decoder.bin_s=0.01,0.02", "--grid", "task.use=centre-out,gird", "--out", "new")
+    said = inside(*SWEEP, "--grid", "decoder.workspace_mm=3,4", "--grid", "task.use=centre-out,gird", "--out", "new")
     assert said.startswith("bmi: center_out: 2 problems\n")
-    assert "--grid decoder.bin_s: unknown key 'bin_s'" in said
-    assert "'bin_s' is known at stages.bin.bin_s" in said
+    assert "--grid decoder.workspace_mm: unknown key 'workspace_mm'" in said
+    assert "'workspace_mm' is known at gate.workspace_mm" in said
     assert "task.use: no task is called 'gird'" in said
     assert not list(tmp_path.iterdir())
 

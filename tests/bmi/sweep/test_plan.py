@@ -199,12 +199,18 @@ def test_a_good_plan_is_content():
 
 
 def test_every_problem_of_every_point_is_told_with_the_point():
-    said = problems("decoder.bin_s=0.01,0.02", "task.use=centre-out,gird", "gate.max_age_s=0.1,-1")
+    said = problems("decoder.workspace_mm=3,4", "task.use=centre-out,gird", "gate.max_age_s=0.1,-1")
     assert len(said) == 3
-    assert said[0].startswith("--grid decoder.bin_s: unknown key 'bin_s'")
-    assert said[0].endswith("'bin_s' is known at stages.bin.bin_s")
+    assert said[0].startswith("--grid decoder.workspace_mm: unknown key 'workspace_mm'")
+    assert said[0].endswith("'workspace_mm' is known at gate.workspace_mm")
     assert any("gate.max_age_s: " in s and "gate.max_age_s=-1 and 3 more points)" in s for s in said)
     assert any("no task is called 'gird'" in s for s in said)
+
+
+def test_a_key_that_only_one_other_place_knows_is_taken_for_that_one_and_said():
+    made = plan("decoder.bin_s=0.01,0.05")
+    assert [recipe.build(p.raw).stages["m1"][0].bin_s for p in made.points] == [0.01, 0.05]
+    assert any("decoder.bin_s: taken for stages.bin.bin_s" in note for note in made.notes)
 
 
 def test_what_does_not_fit_when_bound_or_would_never_end_is_a_problem_of_its_point():
