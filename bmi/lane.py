@@ -223,7 +223,7 @@ class Lane:
         now = clock.now()
         block = line.blocks.index
         words = self._words
-        armed = words[_ARM] != 0 and self._heed.arms(perf_counter_ns())
+        armed = self._heed.arms(perf_counter_ns()) and words[_ARM] != 0
         line.step(bundle, now, arm=armed, stop=words[_STOP] != 0, clock=clock.now)
         # The command has left. What follows has until the next push.
         for k, source in enumerate(self._sources):

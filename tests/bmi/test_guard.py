@@ -189,7 +189,12 @@ def test_the_link_is_handed_over_as_a_descriptor_of_its_own(tmp_path):
 
 
 def test_without_anybody_listening_nothing_is_handed_over(tmp_path):
-    hand_over(tmp_path, GuardLink(0, b"x", 1))
+    read_end, write_end = os.pipe()
+    hand_over(tmp_path, GuardLink(write_end, b"x", 1))
+    assert not list(tmp_path.iterdir())
+    assert os.write(write_end, b"x") == 1  # and the device keeps its descriptor
+    os.close(read_end)
+    os.close(write_end)
 
 
 def test_a_datagram_device_stops_over_its_guard_link_whatever_was_said_before():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bmi.clock import LSLClock
 from bmi.control import Control, Word
 from bmi.errors import ContractError, StreamLost
+from bmi.guard import Heed
 from bmi.journal import EVENT_DTYPE, event_text
 from bmi.lane import Journal, Lane
 from bmi.lsl.outlet import Outlet
@@ -90,6 +91,22 @@ class Living:
 
     def events(self, kind):
         return [e for e in map(as_event, self.journal.events.reader("oldest").read()) if e.kind == kind]
+
+
+# ------------------------------------------------------------------ what the guard said
+@pytest.mark.parametrize("hardware", [False, True])
+def test_a_trip_while_disarmed_does_not_undo_the_next_arming(tmp_path, hardware):
+    living = Living(tmp_path, Script(PRIMARY))
+    control = living.lane.control
+    living.lane._heed = Heed(control, hardware=hardware)
+    control.set(Word.ARM, 0)
+    control.add(Word.GUARD_TRIPS)
+    living.live(0.1)
+    control.set(Word.ARM, 1)
+    control.set(Word.GUARD_BEAT_NS, time.perf_counter_ns())  # a guard that looks, for the next 0.2 s
+    living.live(0.15)
+    assert control.get(Word.ARM) == 1
+    assert living.line.gate.status in (GateState.NEUTRAL, GateState.ACTIVE)
 
 
 # ------------------------------------------------------------------ sources that give up

@@ -47,7 +47,7 @@ def killed_and_restarted(senders, live, first, name, slack):
     assert resumed.data["away_s"] == pytest.approx(resumed.t - t_fault, abs=0.1)
     # What the killed sender still held in its own memory nobody can count: two pushes, more where it was starved.
     went = first.sent + second.sent - (live.source.n_read + live.source.n_lost)
-    assert 0 <= went <= 400
+    assert 0 <= went <= 10 * slack
     assert live.source.n_lost == resumed.data["lost"] > 0
     assert live.source.n_read + live.source.n_lost > read
 

@@ -127,9 +127,9 @@ def test_the_summary_accounts_for_every_sample_of_every_stream(story):
     assert counted["lost"] > 0
     assert samples["seq"][-1] - samples["seq"][0] + 1 == counted["samples"] + counted["lost"]
     # Before the first step samples are read and forgotten. What the killed sender still held in its own memory nobody
-    # can count: nothing on a quiet machine, 130 samples once on a starved one.
+    # can count: a push or two, more where it was starved.
     went = sum(story.sent) - samples["seq"][0] - counted["samples"] - counted["lost"]
-    assert 0 <= went <= 400
+    assert 0 <= went <= 20 * CI_SLACK
 
 
 def test_markers_are_told_and_recorded_beside_the_rest(story):
