@@ -46,6 +46,39 @@ def group_delay_s(coef: F64, frequency_hz: float, rate_hz: float) -> float:
     return float(-np.angle(h[1] / h[0]) / (2 * np.pi * 2 * step))
 
 
+class Cascade:
+    """Biquads over the channels of a stream, with their state and the chunk they hand out.
+
+    Parameters
+    ----------
+    coef : (n, 7) float64
+        As ``sections`` returns them.
+    spec : StreamSpec
+        Of the stream.
+    """
+
+    def __init__(self, coef: F64, spec: StreamSpec) -> None:
+        self.coef = coef
+        self._z, self._held = np.zeros((len(coef), 2, spec.n_channels)), np.zeros((3, spec.n_channels))
+        self._data = np.zeros((spec.max_samples, spec.n_channels), np.float32)
+        self._out = Chunk(self._data, np.zeros(spec.max_samples), 0.0)
+
+    def step(self, chunk: Chunk) -> Chunk:
+        """Return the chunk, filtered."""
+        out = pass_times(self._out, self._data, chunk)
+        kernels.bandpass_rows(chunk.data, self.coef, self._z, self._held, out.data)
+        return out
+
+    def state(self) -> State:
+        """State of the biquads, (n, 2, n_channels); last finite sample of each channel, (3, n_channels)."""
+        return self._z, self._held
+
+    def reset(self) -> None:
+        """Forget everything seen."""
+        self._z[:] = 0.0
+        self._held[:] = 0.0
+
+
 @dataclass(kw_only=True)
 class Bandpass:
     """Causal Butterworth band-pass, as a cascade of biquads (transposed direct form II, float64 state).
@@ -72,34 +105,26 @@ class Bandpass:
     @property
     def delay_s(self) -> float:
         """Group delay at the centre frequency (geometric mean of the corners), s; known once bound."""
-        return group_delay_s(self._coef, float(np.sqrt(self.low_hz * self.high_hz)), self._rate_hz)
+        return group_delay_s(self._cascade.coef, float(np.sqrt(self.low_hz * self.high_hz)), self._rate_hz)
 
     def bind(self, spec: StreamSpec) -> StreamSpec:
         """Design the filter for this sampling rate."""
-        self._coef, self._rate_hz = (
-            biquads("bandpass", self.low_hz, self.high_hz, self.order, spec),
-            spec.rate_hz,
-        )
-        self._z, self._held = np.zeros((self.order, 2, spec.n_channels)), np.zeros((3, spec.n_channels))
-        self._data = np.zeros((spec.max_samples, spec.n_channels), np.float32)
-        self._out = Chunk(self._data, np.zeros(spec.max_samples), 0.0)
+        self._cascade = Cascade(biquads("bandpass", self.low_hz, self.high_hz, self.order, spec), spec)
+        self._rate_hz = spec.rate_hz
         warm_rows(self, spec)
         return spec
 
     def step(self, chunk: Chunk) -> Chunk:
         """Return the chunk, filtered."""
-        out = pass_times(self._out, self._data, chunk)
-        kernels.bandpass_rows(chunk.data, self._coef, self._z, self._held, out.data)
-        return out
+        return self._cascade.step(chunk)
 
     def state(self) -> State:
         """State of the biquads; last finite sample of each channel."""
-        return self._z, self._held
+        return self._cascade.state()
 
     def reset(self) -> None:
         """Forget everything seen."""
-        self._z[:] = 0.0
-        self._held[:] = 0.0
+        self._cascade.reset()
 
 
 @dataclass(kw_only=True)
@@ -134,24 +159,18 @@ class Notch:
                 f"less than {spec.rate_hz / 2:g} Hz (half the rate of {spec.name!r}): at most {max(fit, 0)} would fit"
             )
         notches = [np.hstack(iirnotch(n * self.hz, self.q, spec.rate_hz)) for n in range(1, self.harmonics + 1)]
-        self._coef = sections(np.array(notches))
-        self._z, self._held = np.zeros((self.harmonics, 2, spec.n_channels)), np.zeros((3, spec.n_channels))
-        self._data = np.zeros((spec.max_samples, spec.n_channels), np.float32)
-        self._out = Chunk(self._data, np.zeros(spec.max_samples), 0.0)
+        self._cascade = Cascade(sections(np.array(notches)), spec)
         warm_rows(self, spec)
         return spec
 
     def step(self, chunk: Chunk) -> Chunk:
         """Return the chunk without the hum."""
-        out = pass_times(self._out, self._data, chunk)
-        kernels.bandpass_rows(chunk.data, self._coef, self._z, self._held, out.data)
-        return out
+        return self._cascade.step(chunk)
 
     def state(self) -> State:
         """State of the biquads; last finite sample of each channel."""
-        return self._z, self._held
+        return self._cascade.state()
 
     def reset(self) -> None:
         """Forget everything seen."""
-        self._z[:] = 0.0
-        self._held[:] = 0.0
+        self._cascade.reset()
