@@ -22,7 +22,7 @@ from sim.electrodes import Electrodes, Planted
 from sim.population import Population
 from sim.stimulation import Stimulation
 from sim.user import User
-from sim.world import whole_chunk
+from sim.world import Blocks, whole_chunk
 
 
 @dataclass(kw_only=True)
@@ -109,7 +109,8 @@ class BroadbandWorld:
         self._counts: F32 = np.zeros((self.population.n_samples, n_neurons), np.float32)
         self._rows: F32 = np.zeros((n_slot, self.n_channels), np.float32)
         self._rail = np.float32(self.rail_uv)
-        self._slot, self._used = 0, n_slot
+        self._samples = Blocks(self._rows, self._step)
+        self._slot = 0
         self._planted: deque[tuple[int, int]] = deque(maxlen=self.keep_planted)
         clip(self._rail, self._rows)
 
@@ -129,17 +130,7 @@ class BroadbandWorld:
 
     def draw(self, n_samples: int) -> F32:
         """Return the next samples, (n_samples, n_channels) float32, µV; the caller's to keep."""
-        out: F32 = np.empty((n_samples, self.n_channels), np.float32)
-        done = 0
-        while done < n_samples:
-            if self._used == len(self._rows):
-                self._step()
-                self._used = 0
-            n = min(n_samples - done, len(self._rows) - self._used)
-            out[done : done + n] = self._rows[self._used : self._used + n]
-            self._used += n
-            done += n
-        return out
+        return self._samples.draw(n_samples)
 
     def _step(self) -> None:
         """Draw the next millisecond."""

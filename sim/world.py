@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -12,6 +13,36 @@ from bmi.errors import ContractError
 from bmi.signals import F32, F64, EffectorState, Goal, StreamSpec
 from sim.population import Population
 from sim.user import User
+
+
+class Blocks:
+    """Samples drawn a block at a time and handed out in any number, so that nothing depends on how they are cut.
+
+    Parameters
+    ----------
+    rows : (n_samples, n_channels) float32
+        Where ``step`` leaves a block.
+    step : callable
+        Draws the next one.
+    """
+
+    def __init__(self, rows: F32, step: Callable[[], None]) -> None:
+        self._rows, self._step = rows, step
+        self._used = len(rows)
+
+    def draw(self, n_samples: int) -> F32:
+        """Return the next samples, (n_samples, n_channels); the caller's to keep."""
+        out: F32 = np.empty((n_samples, self._rows.shape[1]), np.float32)
+        done = 0
+        while done < n_samples:
+            if self._used == len(self._rows):
+                self._step()
+                self._used = 0
+            n = min(n_samples - done, len(self._rows) - self._used)
+            out[done : done + n] = self._rows[self._used : self._used + n]
+            self._used += n
+            done += n
+        return out
 
 
 @dataclass(kw_only=True)
@@ -76,7 +107,7 @@ class PopulationWorld:
         )
         self.user.bind(person, n_dims=self.n_dims, t0=t0)
         self._block: F32 = np.zeros((self.population.n_samples, self.n_neurons), np.float32)
-        self._used = len(self._block)
+        self._samples = Blocks(self._block, self._step)
 
     @property
     def intended(self) -> F64:
@@ -94,18 +125,11 @@ class PopulationWorld:
 
     def draw(self, n_samples: int) -> F32:
         """Return the next samples, (n_samples, n_neurons) float32, counts; the caller's to keep."""
-        out: F32 = np.empty((n_samples, self.n_neurons), np.float32)
-        done = 0
-        while done < n_samples:
-            if self._used == len(self._block):
-                intended = self.user.step()
-                self.population.step(intended, self._block, self.user.intended_click)
-                self._used = 0
-            n = min(n_samples - done, len(self._block) - self._used)
-            out[done : done + n] = self._block[self._used : self._used + n]
-            self._used += n
-            done += n
-        return out
+        return self._samples.draw(n_samples)
+
+    def _step(self) -> None:
+        """Draw the next block."""
+        self.population.step(self.user.step(), self._block, self.user.intended_click)
 
 
 def whole_chunk(world: Any) -> None:
