@@ -7,7 +7,7 @@ SmoothBatch; recursive maximum likelihood is in ``decoders.rml``, ReFIT in ``dec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -48,6 +48,31 @@ def varied(covariance: F64) -> bool:
     """Whether intentions of this ``covariance`` go every way: along one line they say nothing of the others."""
     spread = np.linalg.eigvalsh(np.atleast_2d(covariance))
     return bool(spread[0] > 1e-3 * spread[-1])
+
+
+def untaught(S: F64, n_dims: int, min_samples: int) -> Literal["few", "no variety"] | None:
+    """Return why nothing can be learnt from states ``S`` (n, n_states), NaN where not known; None if it can."""
+    taught = S[np.isfinite(S).all(axis=1), :n_dims]
+    if len(taught) < min_samples:
+        return "few"
+    return None if varied(np.cov(taught.T)) else "no variety"
+
+
+def refitted(
+    Y: F64, S: F64, kalman: Kalman, old: KalmanParams, min_seen: int, penalty: float
+) -> tuple[F64, F64, F64]:
+    """Return C, Q, b fitted anew to features Y (n, n_features) and states S (n, n_states).
+
+    A channel seen in fewer than ``min_seen`` of the samples fell silent: what was known of it is kept.
+    """
+    C, Q, b = fit_encoder(
+        Y, S, kalman._encoded, full=kalman.q == "full", shrinkage=kalman.q_shrinkage, penalty=penalty
+    )
+    unseen = np.isfinite(Y[np.isfinite(S).all(axis=1)]).sum(axis=0) < min_seen
+    C[unseen], b[unseen] = old.C[unseen], old.b[unseen]
+    if Q.ndim == 1:
+        Q[unseen] = old.Q[unseen]
+    return C, Q, b
 
 
 class Labelled:
@@ -134,10 +159,9 @@ class SmoothBatch:
 
     def bind(self, decoder: Decoder, n_features: int, n_dims: int, dt_s: float) -> None:
         """Start from the decoder's parameters. Raises ContractError, NotFittedError."""
-        kalman, self._params = pupil("smoothbatch", decoder, n_features, n_dims)
-        self._full, self._shrinkage, self._encoded = kalman.q == "full", kalman.q_shrinkage, kalman._encoded
+        self._kalman, self._params = pupil("smoothbatch", decoder, n_features, n_dims)
         self._dt_s, self._d = dt_s, n_dims
-        self._batch = Labelled(max(round(self.batch_s / dt_s), self.min_samples), kalman, n_features, dt_s)
+        self._batch = Labelled(max(round(self.batch_s / dt_s), self.min_samples), self._kalman, n_features, dt_s)
         self.rejected_ = {"few": 0, "not finite": 0, "no variety": 0}
 
     def observe(self, y: F64, intended: F64, t: float, position: F64 | None = None) -> None:
@@ -162,27 +186,16 @@ class SmoothBatch:
         Y, S, _ = self._batch.states()
         self._batch.forget()
         old = self._params
-        taught = np.isfinite(S).all(axis=1)
-        n = int(taught.sum())
-        if n < self.min_samples:
-            self.rejected_["few"] += 1
+        if reason := untaught(S, self._d, self.min_samples):
+            self.rejected_[reason] += 1
             return None
-        if not varied(np.cov(S[taught, : self._d].T)):
-            self.rejected_["no variety"] += 1
-            return None
-        C, Q, b = fit_encoder(
-            Y, S, self._encoded, full=self._full, shrinkage=self._shrinkage, penalty=self.penalty
-        )
-        unseen = np.isfinite(Y[taught]).sum(axis=0) < self.min_samples  # keep what was known of silent channels
-        C[unseen], b[unseen] = old.C[unseen], old.b[unseen]
-        if not self._full:
-            Q[unseen] = old.Q[unseen]
+        C, Q, b = refitted(Y, S, self._kalman, old, self.min_samples, self.penalty)
         if not all(np.isfinite(a).all() for a in (C, Q, b)):
             self.rejected_["not finite"] += 1
             return None
         if old.C.any():
             # a partial batch weighs by what it holds
-            rho = 0.5 ** (n * self._dt_s / self.half_life_s)
+            rho = 0.5 ** (np.isfinite(S).all(axis=1).sum() * self._dt_s / self.half_life_s)
             norm, step = np.linalg.norm(old.C), np.linalg.norm((1 - rho) * (C - old.C))
             rho = 1 - (1 - rho) * min(1.0, self.step_limit * norm / max(step, 1e-300))
             C, Q, b = (rho * o + (1 - rho) * a for o, a in ((old.C, C), (old.Q, Q), (old.b, b)))

@@ -11,9 +11,9 @@ from annotated_types import Ge, Gt, Le
 from bmi.contracts import Decoder
 from bmi.errors import ContractError
 from bmi.signals import F64
-from decoders.clda import Labelled, pupil, varied
+from decoders.clda import Labelled, pupil, refitted, untaught
 from decoders.rml import free_states
-from decoders.statespace import KalmanParams, fit_dynamics, fit_encoder, params_from
+from decoders.statespace import KalmanParams, fit_dynamics, params_from
 
 
 @dataclass(kw_only=True)
@@ -84,20 +84,10 @@ class ReFIT:
         Y, S, pieces = self._batch.states()
         self._batch.forget()
         old, kalman = self._params, self._kalman
-        taught = np.isfinite(S).all(axis=1)
-        if taught.sum() < self.min_samples:
-            self.rejected_["few"] += 1
+        if reason := untaught(S, self._d, self.min_samples):
+            self.rejected_[reason] += 1
             return None
-        if not varied(np.cov(S[taught, : self._d].T)):
-            self.rejected_["no variety"] += 1
-            return None
-        C, Q, b = fit_encoder(
-            Y, S, kalman._encoded, full=kalman.q == "full", shrinkage=kalman.q_shrinkage, penalty=self.penalty
-        )
-        unseen = np.isfinite(Y[taught]).sum(axis=0) < self.min_samples // 2
-        C[unseen], b[unseen] = old.C[unseen], old.b[unseen]
-        if Q.ndim == 1:
-            Q[unseen] = old.Q[unseen]
+        C, Q, b = refitted(Y, S, kalman, old, self.min_samples // 2, self.penalty)
         A, W = old.A, old.W
         if self.dynamics == "refitted":
             free = np.ix_(free_states(kalman), free_states(kalman))
