@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from bmi.bench.participants import RAW, Poisoned, keep, observed, random_params, recipe, times
+from bmi.bootstrap import Estimate, interval, ratio_interval
 from bmi.learner import ADOPTED, ROLLED_BACK
-from bmi.signals import F64, AnyArray
+from bmi.signals import F64
 from bmi.simulate import Simulated, simulate
 
 OBSERVED = {"default": (150.0, 4.0), "gentle": (80.0, 2.0)}
@@ -176,9 +177,8 @@ def told_refit(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Figures of ReFIT against its Kalman filter; the ratio is that of the mean times, paired over seeds."""
     kalman, after = column(runs, "kalman_s"), column(runs, "refit_s")
     names = ("kalman_s", "refit_s", "kalman_success", "refit_success", "lag_s", "r2", "adopted")
-    slower = np.stack([kalman, after], axis=1)
-    return {"ratio": interval(slower, lambda x: x[..., 0].mean(-1) / x[..., 1].mean(-1)),
-            "ratio_by_seed": (kalman / after).tolist()} | {k: interval(column(runs, k)) for k in names}  # fmt: skip
+    return {"ratio": quotient(kalman, after),
+            "ratio_by_seed": (kalman / after).tolist()} | {k: figure(column(runs, k)) for k in names}  # fmt: skip
 
 
 def told_random(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -187,24 +187,23 @@ def told_random(runs: list[dict[str, Any]]) -> dict[str, Any]:
     mean, at = rate.mean(axis=0), WINDOW_S + 10.0 * np.arange(rate.shape[1])
     reached = at[mean >= 0.8 * asymptote.mean()]
     to_80 = column(runs, "to_80_s")
-    return {"to_80_s": interval(to_80), "to_80_s_worst": float(to_80.max()),
+    return {"to_80_s": figure(to_80), "to_80_s_worst": float(to_80.max()),
             "in_time": int((to_80 <= BARS["random_s"]).sum()),
             "mean_to_80_s": float(reached[0]) if len(reached) else math.inf,
-            "asymptote_1_min": interval(asymptote), "first_minute_1_min": interval(rate[:, 0]),
+            "asymptote_1_min": figure(asymptote), "first_minute_1_min": figure(rate[:, 0]),
             "mean_rate_1_min": np.round(mean, 2).tolist(),
-            **{k: interval(column(runs, k)) for k in ("learner_updates", "learner_refused", "learner_rolled_back")},
+            **{k: figure(column(runs, k)) for k in ("learner_updates", "learner_refused", "learner_rolled_back")},
             }  # fmt: skip
 
 
 def told_poison(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Figures of one lie; ``unharmed`` counts the seeds whose decoder came out as it went in, to the last bit."""
     before, after = column(runs, "before_s"), column(runs, "after_s")
-    both = np.stack([before, after], axis=1)
     survived = column(runs, "survived")
     return {"unharmed": int((survived == 0).sum()), "n": len(runs),
-            "after_over_before": interval(both, lambda x: x[..., 1].mean(-1) / x[..., 0].mean(-1)),
-            "before_s": interval(before), "after_s": interval(after),
-            **{k: interval(column(runs, k)) for k in ("adopted", "survived", "refused")}}  # fmt: skip
+            "after_over_before": quotient(after, before),
+            "before_s": figure(before), "after_s": figure(after),
+            **{k: figure(column(runs, k)) for k in ("adopted", "survived", "refused")}}  # fmt: skip
 
 
 def bars(out: dict[str, Any]) -> dict[str, Any]:
@@ -227,10 +226,16 @@ def column(runs: list[dict[str, Any]], name: str) -> F64:
     return np.array([float(r[name]) for r in runs])
 
 
-def interval(
-    x: F64, statistic: Callable[[F64], AnyArray] = lambda x: np.asarray(x.mean(-1)), n: int = 4000
-) -> list[float]:
-    """Return [value, low, high] of ``statistic`` with a 95 % bootstrap interval over the first axis (seeds)."""
-    draws = np.random.default_rng(0).integers(len(x), size=(n, len(x)))
-    low, high = np.percentile(statistic(x[draws]), [2.5, 97.5])
-    return [round(float(v), 4) for v in (statistic(x), low, high)]
+def figure(values: F64) -> list[float]:
+    """Return [mean, low, high] over seeds, with a 95 % bootstrap interval; NaN if a seed never got there."""
+    return rounded(interval(values, seed=0, statistic=lambda x: np.asarray(x.mean(-1)), n_bootstrap=4000))
+
+
+def quotient(a: F64, b: F64) -> list[float]:
+    """Return [mean of a over mean of b, low, high]; seeds are resampled in pairs."""
+    return rounded(ratio_interval(a, b, seed=0, n_bootstrap=4000))
+
+
+def rounded(estimate: Estimate) -> list[float]:
+    """Return what is written of an estimate."""
+    return [round(v, 4) for v in estimate]

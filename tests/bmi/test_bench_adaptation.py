@@ -93,10 +93,14 @@ def test_the_ratio_is_of_mean_times_and_paired_over_seeds():
 
 def test_intervals_hold_the_value_and_shrink_with_the_seeds():
     rng = np.random.default_rng(0)
-    few, many = (bench.interval(rng.standard_normal(n)) for n in (8, 512))
+    few, many = (bench.figure(rng.standard_normal(n)) for n in (8, 512))
     assert few[1] < few[0] < few[2]
     assert many[2] - many[1] == pytest.approx(2 * 1.96 / np.sqrt(512), rel=0.15)
     assert many[2] - many[1] < few[2] - few[1]
+
+
+def test_a_seed_that_never_got_there_is_not_left_out_of_a_mean():
+    assert np.isnan(bench.figure(np.array([60.0, np.inf, 80.0]))).all()
 
 
 def test_a_bar_is_reached_by_the_interval_not_by_luck():
