@@ -37,6 +37,7 @@ HEARD_NS = 200_000_000
 """Hardware is not driven while the guard has been silent for this long."""
 PRIORITY = 20
 """SCHED_FIFO, above the lane's 10: a lane that runs wild must not keep its guard from running."""
+_TRIPS, _BEAT = int(Word.GUARD_TRIPS), int(Word.GUARD_BEAT_NS)  # plain numbers: an enum member is looked up
 LINK_FILE, LOG_FILE = "guard.link", "guard.log"
 
 
@@ -54,7 +55,7 @@ class Heed:
 
     def arms(self, now_ns: int) -> bool:
         """Return whether this step may be armed. *Realtime*: 0.3 µs."""
-        trips = self._words[99]  # Word.GUARD_TRIPS; an enum member is looked up, a number is not
+        trips = self._words[_TRIPS]
         if trips != self._trips:
             self._trips = trips
             if self._hardware:
@@ -62,7 +63,7 @@ class Heed:
             return False
         if not self._hardware:
             return True
-        beat = self._words[98]  # Word.GUARD_BEAT_NS
+        beat = self._words[_BEAT]
         return bool(beat) and now_ns - beat < HEARD_NS
 
 

@@ -1,10 +1,11 @@
-"""LSL isolation: every pytest run sees its own streams and nobody else's."""
+"""Every pytest run sees its own LSL streams and nobody else's, and can be interrupted like what it starts."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,3 +18,6 @@ if "pylsl" in sys.modules:
 _folder = Path(tempfile.mkdtemp(prefix="bmi-tests-lsl-"))
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ.update(private_lsl_config(_folder))
+
+# A shell has what it starts in the background ignore Ctrl-C, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
