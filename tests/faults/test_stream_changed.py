@@ -10,6 +10,7 @@ from stream_rig import (
     OTHER_HOST,
     RETURN_S,
     hosts_can_be_had,
+    measured,
     moved_after,
     neutral_after,
     oldest_basis,
@@ -40,7 +41,7 @@ def refused_in_turn(live, impostor, name, slack):
         t_up = impostor.become(**{**RIGHT, "source_id": f"id-{name}", **change})
         live.until(lambda words=words: any(words in e.data["difference"] for e in live.events("stream.refused")),
                    slack * RETURN_S)  # fmt: skip
-        took.append(live.clock.now() - t_up)
+        took.append(measured("refused by name", live.clock.now() - t_up))
         live.live(0.1)
         assert live.source.n_read == read, f"{what}: it was listened to"
         assert not live.active
@@ -79,7 +80,7 @@ def test_a_stream_from_another_host_is_refused_by_its_name_unless_the_list_allow
     here.kill()
     t_up = there.go(name)
     live.until(lambda: live.heard("stream.refused"), CI_SLACK * RETURN_S)
-    assert live.clock.now() - t_up <= CI_SLACK * RETURN_S
+    assert measured("refused by name", live.clock.now() - t_up) <= CI_SLACK * RETURN_S
     (refused,) = live.events("stream.refused")
     assert refused.data["host"] == OTHER_HOST
     assert f"host was {live.source.spec.hostname!r}, is now {OTHER_HOST!r}" in refused.data["difference"]
