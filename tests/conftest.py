@@ -10,6 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+from figures import told
+
 from bmi.lsl.config import private_lsl_config
 
 # At import, before any test module can touch liblsl, which reads its configuration once.
@@ -21,3 +24,11 @@ os.environ.update(private_lsl_config(_folder))
 
 # A shell has what it starts in the background ignore Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """End a run of the bars with what was measured."""
+    if config.option.markexpr != "not bars" and (lines := told()):
+        terminalreporter.section("measured: least, median, most, how many")
+        for line in lines:
+            terminalreporter.write_line(line)

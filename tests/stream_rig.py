@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import measured
 
 CI_SLACK = 3.0
 """Deadlines of the default suite, which shares its cores, are this many times the promised ones."""
 NEUTRAL_S, RETURN_S, AGE_S = 0.2, 2.0, 0.15
 OTHER_HOST = "another-host"
-FIGURES: dict[tuple[str, str], list[float]] = {}
-"""What was measured, by test and by what it is, s; runs at the promised bounds end with a table of it."""
 
 
 def spoil(data: np.ndarray, which: int, kind: str) -> None:
@@ -305,10 +304,9 @@ class LiveRig:
         self.recipe.device.close()
 
 
-def measured(what: str, seconds: float) -> float:
-    """Keep a figure of the test that runs, and return it."""
-    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition("::")[2].partition(" ")[0]
-    FIGURES.setdefault((test, what), []).append(seconds)
+def took(what: str, seconds: float) -> float:
+    """Keep how long something took, and return it."""
+    measured(f"{what}, ms", 1e3 * seconds)
     return seconds
 
 
@@ -322,20 +320,20 @@ def neutral_after(steps: np.ndarray, t_fault: float) -> float:
     later = steps[steps["now"] >= t_fault]
     resting = later["now"][later["gate_state"] != 2]
     assert len(resting), "it never came to rest"
-    return measured("at rest after", float(resting[0] - t_fault))
+    return took("at rest after", float(resting[0] - t_fault))
 
 
 def moved_after(steps: np.ndarray, t_good: float) -> float:
     """Return how long after ``t_good`` commands passed again, s."""
     passed = moving(steps[steps["now"] >= t_good])
     assert len(passed), "it never moved again"
-    return measured("moves again after", float(passed["now"][0] - t_good))
+    return took("moves again after", float(passed["now"][0] - t_good))
 
 
 def oldest_basis(steps: np.ndarray) -> float:
     """Return the greatest age of the newest sample that any passed command rested on when it was passed, s."""
     passed = moving(steps)
-    return measured("oldest sample", float((passed["now"] - np.minimum(passed["t"], passed["t_arrival"])).max()))
+    return took("oldest sample", float((passed["now"] - np.minimum(passed["t"], passed["t_arrival"])).max()))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from stream_rig import FIGURES, LiveRig, Senders
+from stream_rig import LiveRig, Senders
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +43,3 @@ def lane(tmp_path: Path, name: str) -> Iterator[Callable[..., LiveRig]]:
     yield build
     for rig in made:
         rig.close()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what was measured at the promised bounds."""
-    if config.option.markexpr == "not bars" or not FIGURES:
-        return
-    terminalreporter.section("faults of a live stream, ms: median / max (n)")
-    for (test, what), seconds in FIGURES.items():
-        ms = 1e3 * np.array(seconds)
-        terminalreporter.write_line(f"{what:18} {np.median(ms):6.0f} / {ms.max():6.0f} ({len(ms):2})  {test}")

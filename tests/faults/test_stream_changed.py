@@ -10,10 +10,10 @@ from stream_rig import (
     OTHER_HOST,
     RETURN_S,
     hosts_can_be_had,
-    measured,
     moved_after,
     neutral_after,
     oldest_basis,
+    took,
 )
 
 from bmi.errors import StreamNotFound
@@ -35,17 +35,17 @@ CHANGES = {
 
 def refused_in_turn(live, impostor, name, slack):
     """Let it come back as one thing after the other; return how long it took to name each, s."""
-    took = []
+    seconds = []
     for what, (change, words) in CHANGES.items():
         read = live.source.n_read
         t_up = impostor.become(**{**RIGHT, "source_id": f"id-{name}", **change})
         live.until(lambda words=words: any(words in e.data["difference"] for e in live.events("stream.refused")),
                    slack * RETURN_S)  # fmt: skip
-        took.append(measured("refused by name", live.clock.now() - t_up))
+        seconds.append(took("refused by name", live.clock.now() - t_up))
         live.live(0.1)
         assert live.source.n_read == read, f"{what}: it was listened to"
         assert not live.active
-    return took
+    return seconds
 
 
 promised = pytest.mark.parametrize("slack", [CI_SLACK, *[pytest.param(1.0, marks=pytest.mark.bars)] * 3])
@@ -62,8 +62,7 @@ def test_each_is_refused_by_name_and_the_right_one_followed_after_all_of_them(se
     live.live(0.3)
     impostor.go(name, **{**RIGHT, "rate_hz": 250.0})
     live.until(lambda: live.heard("stream.refused"), slack * RETURN_S)
-    took = refused_in_turn(live, impostor, name, slack)
-    assert max(took) <= slack * RETURN_S
+    assert max(refused_in_turn(live, impostor, name, slack)) <= slack * RETURN_S
     t_good = impostor.become(**RIGHT, source_id=f"id-{name}", stranger=False)
     live.until(lambda: live.active, slack * RETURN_S)
     steps = live.steps()
@@ -84,7 +83,7 @@ def test_a_stream_from_another_host_is_refused_by_its_name_unless_the_list_allow
     here.kill()
     t_up = there.go(name)
     live.until(lambda: live.heard("stream.refused"), slack * RETURN_S)
-    assert measured("refused by name", live.clock.now() - t_up) <= slack * RETURN_S
+    assert took("refused by name", live.clock.now() - t_up) <= slack * RETURN_S
     (refused,) = live.events("stream.refused")
     assert refused.data["host"] == OTHER_HOST
     assert f"host was {live.source.spec.hostname!r}, is now {OTHER_HOST!r}" in refused.data["difference"]
@@ -123,7 +122,7 @@ def test_a_second_sender_that_was_there_beside_ours_is_no_restart_of_it(senders,
     read, t_fault = live.source.n_read, live.clock.now()
     ours.kill()
     live.until(lambda: live.heard("stream.refused"), slack * RETURN_S)
-    assert measured("refused by name", live.events("stream.refused")[0].t - t_fault) <= slack * RETURN_S
+    assert took("refused by name", live.events("stream.refused")[0].t - t_fault) <= slack * RETURN_S
     live.live(0.7)
     assert live.source.n_read - read < 50, "only what ours had sent"
     assert not live.active

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import figures
 import numpy as np
 import pytest
 import reference_broadband as twin
@@ -41,6 +42,8 @@ def detection(colour, measured, rates_hz=(5, 10, 20, 50), seconds=10, seed=1, sh
         hit, extra = twin.score(times[times > 1], train[train > 1])
         recall.append(hit)
         wrong.append(extra / (seconds - 1))
+    figures.measured("recall", recall)
+    figures.measured("false spikes/s", wrong)
     return np.array(recall), np.array(wrong)
 
 
