@@ -1,4 +1,5 @@
-"""How sure a figure is: bootstrap intervals over trials, over seeds and the trials in them, and over pairs.
+"""How sure a figure is: bootstrap intervals over trials, over seeds and the trials in them, and over pairs; and
+Wilson's interval of a share.
 
 What is resampled must be independent: trials, selections, sentences, seeds; never the samples of one trial.
 Everything follows from the seed. Percentile intervals by default, BCa on request (Efron & Tibshirani, *An
@@ -120,6 +121,28 @@ def interval(
     return resampled(
         lambda trials: statistic(x[trials]), len(x), seed, level=level, n_bootstrap=n_bootstrap, method=method
     )
+
+
+def share_interval(won: Sequence[bool] | AnyArray, *, level: float = 0.95) -> Estimate:
+    """Share of trials won, with Wilson's score interval (*J. Am. Stat. Assoc.* 22:209, 1927).
+
+    No bootstrap: where all were won, every resample says so again, and four of four would look certain.
+
+    Parameters
+    ----------
+    won : (n,) bool
+        One a trial.
+    level : float
+        Of the interval.
+    """
+    _check(level, 1, "percentile")
+    n, k = len(won), int(np.count_nonzero(won))
+    if not n:
+        return NOTHING
+    z2 = NormalDist().inv_cdf(0.5 + 0.5 * level) ** 2
+    centre, half = k + 0.5 * z2, math.sqrt(z2 * (k * (n - k) / n + 0.25 * z2))
+    low, high = (centre - half) / (n + z2), (centre + half) / (n + z2)
+    return Estimate(k / n, low if k else 0.0, high if k < n else 1.0)  # exact where rounding would miss it
 
 
 def cluster_interval(

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bmi.bitrate import difficulty_bit, effective_throughput, grid_bit_rate, throughput_bit_s
-from bmi.bootstrap import NOTHING, Estimate, interval, mean, median
+from bmi.bitrate import difficulty_bit, effective_throughput, grid_bit_rate_interval, throughput_bit_s
+from bmi.bootstrap import NOTHING, Estimate, interval, mean, median, share_interval
 from bmi.contracts import TrialResult
 from bmi.movement import Trajectory, deviation, entries, held, movement, reach
 from bmi.signals import F64, AnyArray
@@ -40,7 +40,7 @@ class ReachScore:
 
     n_trials: int
     success: Estimate
-    """Share of targets acquired in time."""
+    """Share of targets acquired in time, with Wilson's interval: it is wide where trials are few, even if all won."""
     chance_success: float
     """What success would be without intent: share of *other* targets the same ways would have acquired; one
     in ``n_targets`` if there are no trajectories."""
@@ -154,7 +154,6 @@ def score(
     acquire = np.array([r.acquire_s for r in results], float)
     if elapsed_s is None:
         elapsed_s = results[-1].t_start_s + results[-1].acquire_s - results[0].t_start_s if n else 0.0
-    full_rate = grid_bit_rate(n_targets, n, 0, elapsed_s) if n_targets > 1 else math.nan
     ways = list(trajectories or ())
 
     def over_won(values: Sequence[float]) -> Estimate:
@@ -166,21 +165,28 @@ def score(
     of_the_way: dict[str, Any] = {k: over_won([getattr(m, f) for m in moved]) for k, f in MOVEMENT.items()}
     return ReachScore(
         n_trials=n,
-        success=interval(won.astype(float), seed, n_bootstrap=n_bootstrap),
+        success=share_interval(won),
         chance_success=_chance_success(ways, hold_s, seed) if trajectories is not None else 1.0 / n_targets,
         acquire_s=interval(np.where(won, acquire, np.nan), seed, statistic=median, n_bootstrap=n_bootstrap),
         path_efficiency=over_won([path_efficiency(r) for r in results]),
         throughput_bit_s=over_won([throughput_bit_s(r) for r in results]),
-        bit_rate_bit_s=interval(
-            won.astype(float), seed, n_bootstrap=n_bootstrap,
-            statistic=lambda w: full_rate * np.maximum(2.0 * w.mean(-1) - 1.0, 0.0),
-        ),
+        bit_rate_bit_s=_bit_rate(n_targets, won, acquire, elapsed_s, seed, n_bootstrap),
         overshoots=over_won([max(len(entries(w)) - 1, 0) for w in ways]),
         dial_in_s=over_won([m.dial_in_s for m in moved]),
         effective_throughput_bit_s=_effective_throughput(results, ways, seed, n_bootstrap),
         chance_movement_error_mm=_chance_error([w for w, r in zip(ways, results, strict=False) if r.success], seed),
         **of_the_way,
     )  # fmt: skip
+
+
+def _bit_rate(
+    n_targets: int, won: AnyArray, acquire: F64, elapsed_s: float, seed: int, n_bootstrap: int
+) -> Estimate:
+    """Achieved bit rate; each trial is resampled with its share of the time, what lies between trials included."""
+    total = float(acquire.sum())
+    if n_targets < 2 or not total > 0.0:
+        return NOTHING
+    return grid_bit_rate_interval(n_targets, won, acquire * (elapsed_s / total), seed, n_bootstrap=n_bootstrap)
 
 
 def path_efficiency(trial: TrialResult) -> float:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bmi.bootstrap import Estimate, cluster_interval, interval, mean, median, ratio_interval, resampled
+from bmi.bootstrap import Estimate, cluster_interval, interval, mean, median, ratio_interval, resampled, share_interval
 from bmi.errors import ContractError
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
@@ -34,6 +34,20 @@ def test_the_interval_of_many_is_that_of_the_central_limit():
     half = 1.96 * x.std() / 20.0
     assert found.value == pytest.approx(x.mean())
     assert (found.low, found.high) == pytest.approx((x.mean() - half, x.mean() + half), abs=0.08 * half)
+
+
+@given(st.integers(1, 200), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
+def test_a_share_has_wilsons_interval(n, share, level):
+    k = round(share * n)
+    found = share_interval([True] * k + [False] * (n - k), level=level)
+    oracle = stats.binomtest(k, n).proportion_ci(level, method="wilson")
+    assert found == pytest.approx((k / n, oracle.low, oracle.high), abs=1e-12)
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+
+
+def test_four_of_four_are_not_certain_and_none_of_none_is_nothing():
+    assert share_interval([True] * 4).low == pytest.approx(0.51, abs=0.001)
+    assert math.isnan(share_interval([]).value)
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])

@@ -40,6 +40,15 @@ def test_bit_rate_counts_the_time_it_is_given():
     assert s.bit_rate_bit_s.value == pytest.approx(math.log2(7) * 2 / 20.0)
 
 
+def test_bit_rate_is_as_sure_as_times_and_outcomes_are_alike():
+    alike = score([trial(k) for k in range(20)], n_targets=8, seed=0).bit_rate_bit_s
+    assert (alike.low, alike.high) == pytest.approx((alike.value, alike.value))
+    slow = score([trial(k, acquire_s=0.5 + k % 2) for k in range(20)], n_targets=8, seed=0, elapsed_s=40.0)
+    assert slow.bit_rate_bit_s.low < 0.95 * slow.bit_rate_bit_s.value < 1.05 * slow.bit_rate_bit_s.value
+    assert slow.bit_rate_bit_s.value == pytest.approx(math.log2(7) * 20 / 40.0)
+    assert slow.bit_rate_bit_s.high > 1.05 * slow.bit_rate_bit_s.value
+
+
 def test_bit_rate_is_never_negative():
     lost = [trial(k, success=False) for k in range(3)]
     assert score([*lost, trial(3)], n_targets=8, seed=0, elapsed_s=5.0).bit_rate_bit_s.value == 0.0
@@ -76,7 +85,7 @@ def test_intervals_follow_from_the_seed_and_cover_the_value():
 
 def test_without_success_nothing_is_invented():
     s = score([trial(success=False)] * 3, n_targets=8, seed=0)
-    assert s.success == (0.0, 0.0, 0.0)
+    assert s.success == (0.0, 0.0, pytest.approx(1.96**2 / (3 + 1.96**2), abs=1e-4))  # three prove little
     assert math.isnan(s.acquire_s.value)
     assert math.isnan(s.throughput_bit_s.value)
 
