@@ -56,6 +56,6 @@ def show_summary(summary: dict[str, Any], as_json: bool) -> None:
     console = Console()
     console.print(summary_table(summary))
     if "age_histogram" in summary:
-        console.print("\nsample age when the device had the command", style="dim")
+        console.print("\nsample age when the device had the command (log scales: a short bar is few)", style="dim")
         console.print(histogram_bars(Histogram.from_dict(summary["age_histogram"])))
     console.print("\n" + summary["notice"], style="dim")
