@@ -39,7 +39,7 @@ def factor(version: int) -> float:
 
 
 def bench_swap(
-    swaps: int = 10_000, blocks: int = 20, *, n_states: int = 10, n_channels: int = 256, q: str = "full", seed: int = 0
+    swaps: int = 10_000, blocks: int = 100, *, n_states: int = 10, n_channels: int = 256, q: str = "full", seed: int = 0
 ) -> dict[str, Any]:
     """Step at 1 kHz, with and without a swap after every step.
 
@@ -48,7 +48,7 @@ def bench_swap(
     swaps : int
         Exchanges in all; a step whose publisher was not ready in time has none, and is followed by more steps.
     blocks : int
-        Blocks of either kind, alternating in random order.
+        Blocks of either kind, alternating in random order; many short ones, so that what else goes on falls on both.
     q : ``full`` or ``diagonal``
         Encoding noise of the filter: the full one has n_channels squared values more to exchange.
 

@@ -74,7 +74,7 @@ def decoders(
 @app.command()
 def swap(
     swaps: Annotated[int, typer.Option(min=20, help="Parameter exchanges in all.")] = 10_000,
-    blocks: Annotated[int, typer.Option(min=2, help="Blocks with swaps, and as many without, alternating.")] = 20,
+    blocks: Annotated[int, typer.Option(min=2, help="Blocks with swaps, and as many without, alternating.")] = 100,
     channels: Annotated[int, typer.Option(min=1, help="Features a step.")] = 256,
     states: Annotated[int, typer.Option(min=2, help="States of the Kalman filter.")] = 10,
     q: Annotated[str, typer.Option(help="Encoding noise exchanged: full or diagonal.")] = "full",
