@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from bmi.contracts import Clock, World
-from bmi.control import Control, ProcessState, Word
+from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.lsl.outlet import Outlet
 from bmi.ring import Reader, Ring
 from bmi.signals import EffectorState, Goal
+
+LINGER_S = 1.0
+"""The stream outlives its reader's last turn, so that an end in order is no lost stream, by this at most, s."""
 
 
 class Eyes:
@@ -78,4 +81,7 @@ def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, cloc
                 control.add(Word.WORLD_OVERRUNS)
             outlet.push(data, t)
             control.add(Word.WORLD_SAMPLES, n)
+        t_end = clock.now() + LINGER_S
+        while control.get(Word.LANE_STATE) == LaneState.RUNNING and clock.now() < t_end:
+            clock.sleep_until(clock.now() + period)
     control.set(Word.WORLD_STATE, ProcessState.DONE)
