@@ -50,25 +50,24 @@ def varied(covariance: F64) -> bool:
     return bool(spread[0] > 1e-3 * spread[-1])
 
 
-def untaught(S: F64, n_dims: int, min_samples: int) -> Literal["few", "no variety"] | None:
-    """Return why nothing can be learnt from states ``S`` (n, n_states), NaN where not known; None if it can."""
-    taught = S[np.isfinite(S).all(axis=1), :n_dims]
-    if len(taught) < min_samples:
+def untaught(velocity: F64, min_samples: int) -> Literal["few", "no variety"] | None:
+    """Return why nothing can be learnt from intended velocities (n, n_dims), None if something can."""
+    if len(velocity) < min_samples:
         return "few"
-    return None if varied(np.cov(taught.T)) else "no variety"
+    return None if varied(np.cov(velocity.T)) else "no variety"
 
 
 def refitted(
     Y: F64, S: F64, kalman: Kalman, old: KalmanParams, min_seen: int, penalty: float
 ) -> tuple[F64, F64, F64]:
-    """Return C, Q, b fitted anew to features Y (n, n_features) and states S (n, n_states).
+    """Return C, Q, b fitted anew to features Y (n, n_features), NaN where missing, and known states S (n, n_states).
 
     A channel seen in fewer than ``min_seen`` of the samples fell silent: what was known of it is kept.
     """
     C, Q, b = fit_encoder(
         Y, S, kalman._encoded, full=kalman.q == "full", shrinkage=kalman.q_shrinkage, penalty=penalty
     )
-    unseen = np.isfinite(Y[np.isfinite(S).all(axis=1)]).sum(axis=0) < min_seen
+    unseen = np.isfinite(Y).sum(axis=0) < min_seen
     C[unseen], b[unseen] = old.C[unseen], old.b[unseen]
     if Q.ndim == 1:
         Q[unseen] = old.Q[unseen]
@@ -184,9 +183,11 @@ class SmoothBatch:
     def _learn(self) -> KalmanParams | None:
         """Fit and mix; the batch is forgotten whatever comes of it."""
         Y, S, _ = self._batch.states()
+        taught = np.isfinite(S).all(axis=1)
+        Y, S = Y[taught], S[taught]
         self._batch.forget()
         old = self._params
-        if reason := untaught(S, self._d, self.min_samples):
+        if reason := untaught(S[:, : self._d], self.min_samples):
             self.rejected_[reason] += 1
             return None
         C, Q, b = refitted(Y, S, self._kalman, old, self.min_samples, self.penalty)
@@ -195,7 +196,7 @@ class SmoothBatch:
             return None
         if old.C.any():
             # a partial batch weighs by what it holds
-            rho = 0.5 ** (np.isfinite(S).all(axis=1).sum() * self._dt_s / self.half_life_s)
+            rho = 0.5 ** (len(S) * self._dt_s / self.half_life_s)
             norm, step = np.linalg.norm(old.C), np.linalg.norm((1 - rho) * (C - old.C))
             rho = 1 - (1 - rho) * min(1.0, self.step_limit * norm / max(step, 1e-300))
             C, Q, b = (rho * o + (1 - rho) * a for o, a in ((old.C, C), (old.Q, Q), (old.b, b)))

@@ -84,10 +84,11 @@ class ReFIT:
         Y, S, pieces = self._batch.states()
         self._batch.forget()
         old, kalman = self._params, self._kalman
-        if reason := untaught(S, self._d, self.min_samples):
+        taught = np.isfinite(S).all(axis=1)
+        if reason := untaught(S[taught, : self._d], self.min_samples):
             self.rejected_[reason] += 1
             return None
-        C, Q, b = refitted(Y, S, kalman, old, self.min_samples // 2, self.penalty)
+        C, Q, b = refitted(Y[taught], S[taught], kalman, old, self.min_samples // 2, self.penalty)
         A, W = old.A, old.W
         if self.dynamics == "refitted":
             free = np.ix_(free_states(kalman), free_states(kalman))

@@ -22,7 +22,7 @@ from sim.electrodes import Electrodes, Planted
 from sim.population import Population
 from sim.stimulation import Stimulation
 from sim.user import User
-from sim.world import Blocks, whole_chunk
+from sim.world import Samples, whole_chunk
 
 
 @dataclass(kw_only=True)
@@ -109,7 +109,7 @@ class BroadbandWorld:
         self._counts: F32 = np.zeros((self.population.n_samples, n_neurons), np.float32)
         self._rows: F32 = np.zeros((n_slot, self.n_channels), np.float32)
         self._rail = np.float32(self.rail_uv)
-        self._samples = Blocks(self._rows, self._step)
+        self._samples = Samples(self._rows, self._step)
         self._slot = 0
         self._planted: deque[tuple[int, int]] = deque(maxlen=self.keep_planted)
         clip(self._rail, self._rows)

@@ -15,7 +15,7 @@ from sim.population import Population
 from sim.user import User
 
 
-class Blocks:
+class Samples:
     """Samples drawn a block at a time and handed out in any number, so that nothing depends on how they are cut.
 
     Parameters
@@ -107,7 +107,7 @@ class PopulationWorld:
         )
         self.user.bind(person, n_dims=self.n_dims, t0=t0)
         self._block: F32 = np.zeros((self.population.n_samples, self.n_neurons), np.float32)
-        self._samples = Blocks(self._block, self._step)
+        self._samples = Samples(self._block, self._step)
 
     @property
     def intended(self) -> F64:
