@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class Processes:
         shm = Path("/dev/shm")  # noqa: S108 - memory, not a temporary file: rings must not wait for a disk
         self.runtime = Path(tempfile.mkdtemp(prefix="bmi-", dir=shm if shm.is_dir() else None))
         self._by_role: dict[str, asyncio.subprocess.Process] = {}
-        try:
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self.runtime, ignore_errors=True)
             out.mkdir(parents=True, exist_ok=True)
             (self.runtime / "recipe.json").write_text(recipe.to_json(), encoding="utf-8")
             (self.runtime / "out.txt").write_text(str(out.resolve()), encoding="utf-8")
@@ -55,9 +57,7 @@ class Processes:
             self.control = Control.create(self.runtime / CONTROL_FILE)
             self.control.set(Word.SERVICE_PID, os.getpid())
             self.env: Mapping[str, str] = private_lsl_config(self.runtime) if recipe.world is not None else {}
-        except BaseException:
-            shutil.rmtree(self.runtime, ignore_errors=True)
-            raise
+            undo.pop_all()
 
     def __contains__(self, role: str) -> bool:
         return role in self._by_role

@@ -116,7 +116,8 @@ class Session:
         self._procs = Processes(self.recipe, self.out)
         self.runtime, self.control = self._procs.runtime, self._procs.control
         spawn, until = self._procs.spawn, self._procs.until
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self._close)
             self._watched = Watched(self._procs, self.recipe) if isinstance(self.recipe.device, Guarded) else None
             if self.recipe.world is not None:
                 self.progress("starting the simulated participant")
@@ -141,9 +142,7 @@ class Session:
                 workspace_mm=seen_mm(self.recipe.gate.workspace_mm), recording=str(self.out),
             )  # fmt: skip
             self._score = Score(self.recipe)
-        except BaseException:
-            await self._close()
-            raise
+            undo.pop_all()
         return self
 
     async def __aexit__(

@@ -87,7 +87,8 @@ class Tape:
         self._procs = Processes(self.recipe, self.out)
         self.runtime, self.control = self._procs.runtime, self._procs.control
         spawn, until = self._procs.spawn, self._procs.until
-        try:
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self._close)
             if self.recipe.world is not None:
                 self.progress("starting the simulated participant")
                 await spawn("world")
@@ -107,9 +108,7 @@ class Tape:
             self._marks = [(time.monotonic(), 0)] * len(self._readers)
             self._events = Ring.open(self.runtime / "events.ring").reader("oldest")
             self._began = time.monotonic()
-        except BaseException:
-            await self._close()
-            raise
+            undo.pop_all()
         return self
 
     async def __aexit__(

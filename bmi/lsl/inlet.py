@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -150,13 +151,11 @@ class LSLSource:
         offer, twins = match.resolve(self.label, wanted, self.resolve_timeout_s, rules)
         n_buffer = max(1, math.ceil(self.max_backlog_s * (offer.spec.rate_hz or 1000.0)))
         try:
-            link = Link(offer, n_buffer, self.resolve_timeout_s)
-            try:
+            with ExitStack() as undo:
+                link = undo.enter_context(closing(Link(offer, n_buffer, self.resolve_timeout_s)))
                 self._bind(link)
                 link.begin()  # last: data flows from here
-            except BaseException:
-                link.close()
-                raise
+                undo.pop_all()
         except StreamNotFound as e:
             raise StreamNotFound(f"source {self.label!r}: {e}") from e
         bound = link.offer
@@ -225,7 +224,7 @@ class LSLSource:
         chunk.t_arrival, chunk.seq, chunk.n_lost_before = self._t_arrival, seq, lost
         self.n_read += n
         if jump:
-            self._notes.tell("clock.jumped", seconds=round(jump, 4), of="stamps")
+            self._notes.tell("clock.jumped", seconds=round(jump, 6), of="stamps")
         if self._away:
             self._returned(chunk)
         return chunk
@@ -349,7 +348,7 @@ class LSLSource:
         if self._error.value == 0:
             moved = offset - self.clock_offset
             if abs(moved) > k.STEP_S:
-                self._notes.tell("clock.jumped", seconds=round(-moved, 4), of="sender's clock")
+                self._notes.tell("clock.jumped", seconds=round(-moved, 6), of="sender's clock")
                 self._floats[k.SKEW] += moved  # what its stamps had jumped by is accounted for
             self.clock_offset = self._floats[k.OFFSET] = offset
         self._error.value = 0
