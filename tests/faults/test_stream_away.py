@@ -34,6 +34,7 @@ def quiet(live, sender):
 def killed_and_restarted(senders, live, first, name, slack):
     second = senders.take()
     live.steady()
+    live.until(lambda: first.sent - live.source.n_read - live.source.n_lost <= 5, 10.0)  # a starved one holds more
     read, t_fault = live.source.n_read + live.source.n_lost, live.clock.now()
     first.kill()
     live.live(0.4)
@@ -45,9 +46,9 @@ def killed_and_restarted(senders, live, first, name, slack):
     (lost,), (resumed,) = live.events("stream.lost"), live.returned(new=True)
     assert t_fault <= lost.t <= resumed.t
     assert resumed.data["away_s"] == pytest.approx(resumed.t - t_fault, abs=0.1)
-    # What the killed sender still held in its own memory nobody can count: two pushes, more where it was starved.
+    # What the killed sender still held in its own memory nobody can count; it is no more than two pushes.
     went = first.sent + second.sent - (live.source.n_read + live.source.n_lost)
-    assert 0 <= went <= 10 * slack
+    assert 0 <= went <= 10
     assert live.source.n_lost == resumed.data["lost"] > 0
     assert live.source.n_read + live.source.n_lost > read
 
