@@ -300,6 +300,8 @@ def _bca(value: float, spread: AnyArray, left_out: AnyArray, tails: tuple[float,
     bias = normal.inv_cdf(min(max(below, edge), 1.0 - edge))
     influence = left_out[np.isfinite(left_out)]
     influence = influence.mean() - influence if influence.size else influence
+    most = float(np.abs(influence).max(initial=0.0))
+    influence = influence / most if most > 0.0 else influence  # has no scale; the cubes of tiny values would be 0
     square = float((influence**2).sum())
     skew = float((influence**3).sum()) / (6.0 * square**1.5) if square > 0 else 0.0
 

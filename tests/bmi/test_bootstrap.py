@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -92,6 +92,8 @@ def test_means_and_medians_are_numpys(values):
 
 
 @given(NUMBERS, st.integers(0, 99), st.sampled_from(["percentile", "bca"]))
+@example([0.0, 1.6338552947153736e-111], 0, "bca")
+@example([0.0, 5e-324], 0, "bca")
 @settings(max_examples=30, deadline=None)
 def test_an_interval_stays_within_the_values_and_follows_from_the_seed(values, seed, method):
     found = interval(values, seed, n_bootstrap=100, method=method)
