@@ -17,10 +17,10 @@ from bmi.errors import ContractError
 from bmi.signals import F32, F64, EffectorState, Goal, StreamSpec
 from sim import GRID_S, SLOT_S
 from sim._background_kernels import clip
+from sim.artefacts import Stimulation
 from sim.background import Background
 from sim.electrodes import Electrodes, Planted
 from sim.population import Population
-from sim.stimulation import Stimulation
 from sim.user import User
 from sim.world import Samples, whole_chunk
 

@@ -83,7 +83,10 @@ PLACES = {
     "pylsl": ("in bmi/lsl/ and bmi/clock.py", lambda p: name(p).startswith(("bmi/lsl/", "bmi/clock.py"))),
     "pyxdf": ("in bmi/formats/xdf.py", lambda p: name(p) == "bmi/formats/xdf.py"),
     "yaml": ("in bmi/recipe.py", lambda p: name(p) == "bmi/recipe.py"),
-    "matplotlib": ("in bmi/report*.py", lambda p: name(p).startswith("bmi/report") and p.parent.name == "bmi"),
+    "matplotlib": (
+        "in bmi/report*.py and sim/pictures*.py",
+        lambda p: name(p).startswith(("bmi/report", "sim/pictures")) and p.parent.name in PACKAGES,
+    ),
     "pyarrow": ("in bmi/sweep/table.py", lambda p: name(p) == "bmi/sweep/table.py"),
 
 }  # fmt: skip

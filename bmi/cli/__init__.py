@@ -11,7 +11,8 @@ from typing import NoReturn
 import typer
 
 from bmi.cli import benches, calibrate, doctor, live, offline, record, recordings
-from bmi.errors import BMIError
+from bmi.errors import BMIError, PluginError
+from bmi.registry import load, names
 
 app = typer.Typer(
     name="bmi",
@@ -37,6 +38,28 @@ app.command("eval")(recordings.evaluate)
 app.add_typer(benches.app, name="bench")
 app.command()(doctor.doctor)
 app.command()(offline.version)
+
+
+def _add(name: str) -> None:
+    """Add a battery's command: ``name`` is a group of commands, or ``group.command`` one more of a group of ours."""
+    try:
+        found = load("commands", name)
+    except PluginError as e:
+        told = str(e)
+
+        def found() -> None:
+            """Not available: its plug-in does not import."""
+            raise PluginError(told)
+
+    group, _, command = name.rpartition(".")
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=command)
+    else:
+        (benches.app if group == "bench" else app).command(command)(found)
+
+
+for _name in names("commands"):
+    _add(_name)
 
 
 def main() -> NoReturn:

@@ -15,7 +15,7 @@ from sim.background import Background
 from sim.broadband import BroadbandWorld
 from sim.electrodes import Electrodes
 from sim.population import Population
-from sim.stimulation import Stimulation
+from sim.artefacts import Stimulation
 from sim.user import User
 
 T0 = 1e5

@@ -9,7 +9,7 @@ from bmi.errors import ContractError
 from sim.background import Background
 from sim.broadband import BroadbandWorld
 from sim.electrodes import Electrodes
-from sim.stimulation import Stimulation
+from sim.artefacts import Stimulation
 
 RATE_HZ = 30_000.0
 
