@@ -117,4 +117,7 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
 
 
 def _all() -> list[Check]:
-    return []
+    from sim.validation import cable, drugs, fields, ganglia, graphs, membrane, networks, plasticity, synapse, tissue
+
+    topics = (membrane, synapse, plasticity, cable, drugs, networks, tissue, graphs, fields, ganglia)
+    return [check for topic in topics for check in topic.CHECKS]
