@@ -74,6 +74,8 @@ class Preparation:
     def __init__(self, component: Component, seed: int) -> None:
         self.component = component
         self.n_block = whole_steps(component.name, component.dt_s)
+        self._seed = seed
+        self._unbound = copy.deepcopy(component)  # a bound one may hold views, which a copy would cut loose
         component.bind(seed)
         self._begin()
 
@@ -187,7 +189,9 @@ class Preparation:
 
     def fork(self) -> Preparation:
         """Return an independent preparation in the same state: what if the stimulus had been another?"""
-        return copy.deepcopy(self)
+        other = Preparation(copy.deepcopy(self._unbound), self._seed)
+        other.restore(self.snapshot())
+        return other
 
     def reset(self) -> None:
         """Forget everything since bind."""

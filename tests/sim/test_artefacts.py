@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bmi.errors import ContractError
+from sim.artefacts import Stimulation
 from sim.background import Background
 from sim.broadband import BroadbandWorld
 from sim.electrodes import Electrodes
-from sim.artefacts import Stimulation
 
 RATE_HZ = 30_000.0
 

@@ -11,11 +11,11 @@ from scipy import signal
 from bmi.contracts import World
 from bmi.errors import ContractError
 from bmi.signals import EffectorState, Goal
+from sim.artefacts import Stimulation
 from sim.background import Background
 from sim.broadband import BroadbandWorld
 from sim.electrodes import Electrodes
 from sim.population import Population
-from sim.artefacts import Stimulation
 from sim.user import User
 
 T0 = 1e5
