@@ -17,7 +17,7 @@ import numpy as np
 from bmi.errors import BMIError, ContractError
 from bmi.signals import AnyArray
 from sim import GRID_S
-from sim.component import Component, Port, checked, whole_steps
+from sim.component import Component, Port, checked, port, whole_steps
 
 
 class Diverged(BMIError):
@@ -93,15 +93,27 @@ class Preparation:
         """Time up to which output was handed out, s since bind."""
         return self._steps * self.component.dt_s
 
-    def give(self, name: str, t_s: float, value: Any) -> None:
+    def give(self, name: str, t_s: float, value: Any, unit: str | None = None) -> None:
         """Set the input ``name`` to ``value`` from the first grid line at or after ``t_s``, s since bind.
+
+        Parameters
+        ----------
+        name : str
+        t_s : float
+        value : array_like
+            Of the port's shape.
+        unit : str, optional
+            What the value is in; refused if the port is in another unit.
 
         Raises
         ------
         ContractError
-            If there is no such input, or shape or value do not fit.
+            If there is no such input, or shape, unit or value do not fit.
         """
         array = checked(self.component, name, value)
+        declared = port(self.component, name).unit
+        if unit is not None and unit != declared:
+            raise ContractError(f"{self.component.name}.{name}: expected {declared or 'a plain number'}, given {unit}")
         if not math.isfinite(t_s):
             raise ContractError(f"{self.component.name}.{name}: expected a finite time, s, given {t_s!r}")
         block = math.ceil(t_s / GRID_S - 1e-9)

@@ -91,6 +91,15 @@ class TestInputs:
         assert same(preparation.advance(50), Preparation(Oscillators(), 5).advance(50))
 
 
+    def test_a_value_in_another_unit_is_refused(self):
+        preparation = Preparation(Oscillators(), 5)
+        preparation.give("force", 0.0, (1.0, 0.0), unit="N")
+        with pytest.raises(ContractError, match="force: expected N, given mN"):
+            preparation.give("force", 0.0, (1.0, 0.0), unit="mN")
+        with pytest.raises(ContractError, match="noise: expected a plain number, given N"):
+            preparation.give("noise", 0.0, 1.0, unit="N")
+
+
 class TestSnapshots:
     @pytest.mark.parametrize("moment", [1, 137, 250])
     def test_what_follows_a_restored_snapshot_is_what_followed_it_first(self, moment):
