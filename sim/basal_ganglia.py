@@ -1,0 +1,210 @@
+"""Basal ganglia and thalamus: what the loss of dopamine does to a relay, and what a stimulator gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt
+
+from bmi.errors import ContractError
+from bmi.signals import F64, AnyArray
+from sim import GRID_S
+from sim import _basal_ganglia_kernels as kernels
+from sim.component import Noise, Port, checked, whole_steps
+
+N = kernels.N
+NUCLEI = ("thalamus", "stn", "gpe", "gpi")
+"""In the order of the spikes' indices, ten cells each."""
+DT_LIMIT_S = 25e-6
+SMC_HZ = 14.0
+
+
+@dataclass(kw_only=True)
+class BasalGanglia:
+    """Ten cells each of thalamus (TH), subthalamus (STN), external and internal pallidum (GPe, GPi) [1]_.
+
+    Cells have the Hodgkin–Huxley-type membranes of Rubin and Terman [2]_: sodium, potassium, T- and high-threshold
+    calcium and calcium-activated potassium currents. GPe inhibits STN, itself and GPi, STN excites both pallidal
+    segments, each from two neighbours on a ring; each GPi cell inhibits one thalamic cell, which is to relay the pulses
+    that sensorimotor cortex sends it: one spike a pulse. Loss of dopamine lowers the applied currents of STN, GPe and
+    GPi; the pallidum bursts and the relay fails. Current injected into the STN at 100 Hz and above restores it.
+
+    The stimulus is a monophasic current density into the model cell, as published: a stand-in for what an electrode's
+    charge-balanced pulse does to the membrane, not what the electrode delivers. A research model, no dosing advice.
+
+    Parameters
+    ----------
+    name : str
+    dt_s : float
+        Step of the explicit Euler method, as published; at most 0.025 ms and a whole part of 1 ms.
+    dbs_limit_ua_cm2, dbs_limit_hz, dbs_limit_s : float
+        Caps of the stimulator.
+
+    Notes
+    -----
+    Inputs: ``dopamine_loss`` 0 (healthy) to 1; ``dbs`` (amplitude, rate, width), all zero at first; ``smc_rate_hz``
+    and ``smc_scale`` of the cortex, 14 and 1 at first. The stimulator's phase goes on when rate or amplitude change.
+
+    Outputs: ``spikes``, events whose index is nucleus * 10 + cell (``NUCLEI``), a spike being an upward crossing of
+    -10 mV, -40 mV in the thalamus; ``smc``, events of the cortex's pulses; ``thalamus_mv`` (10,) and ``gpi_synapse``,
+    the mean synaptic activation GPi gives the thalamus, both at 1 kHz. ``sim.relay`` makes figures of them.
+
+    References
+    ----------
+    .. [1] So, Kent & Grill (2012) Relative contributions of local cell and passing fiber activation and silencing to
+       changes in thalamic fidelity during deep brain stimulation and lesioning. J Comput Neurosci 32: 499-519;
+       ModelDB 141699.
+    .. [2] Rubin & Terman (2004) High frequency stimulation of the subthalamic nucleus eliminates pathological thalamic
+       rhythmicity in a computational model. J Comput Neurosci 16: 211-235.
+    """
+
+    name: str = "basal_ganglia"
+    """For messages and outputs; its noise depends on it."""
+    dt_s: float = 20e-6
+    """Step, s."""
+    dbs_limit_ua_cm2: Annotated[float, Gt(0)] = 300.0
+    """Largest amplitude taken, uA/cm²; the published stimulus."""
+    dbs_limit_hz: Annotated[float, Gt(0)] = 250.0
+    """Highest rate taken, Hz; where implanted stimulators end."""
+    dbs_limit_s: Annotated[float, Gt(0)] = 450e-6
+    """Longest pulse taken, s; where implanted stimulators end."""
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Loss of dopamine, stimulator, cortex."""
+        return (
+            Port("dopamine_loss", "", about="0 healthy, 1 Parkinsonian"),
+            Port("dbs", "uA/cm2, Hz, s", (3,), about="amplitude, rate and width of the pulses into the subthalamus"),
+            Port("smc_rate_hz", "Hz", about="mean rate of the pulses sensorimotor cortex sends to the thalamus"),
+            Port("smc_scale", "", about="their amplitude, as a multiple of 3.5 uA/cm2"),
+        )
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Spikes, cortical pulses, thalamic voltage, pallidal output."""
+        return (
+            Port("spikes", "", about="nucleus * 10 + cell; nuclei: thalamus, STN, GPe, GPi"),
+            Port("smc", "", about="beginnings of cortical pulses"),
+            Port("thalamus_mv", "mV", (N,), 1000.0, "membrane potential of the relay cells"),
+            Port("gpi_synapse", "", (), 1000.0, "mean synaptic activation from GPi to the thalamus"),
+        )
+
+    @property
+    def cost(self) -> float:
+        """Core-seconds a simulated second; measured."""
+        return 0.07 * 20e-6 / self.dt_s
+
+    def bind(self, seed: int) -> None:
+        """Draw initial voltages, the cells' biases and the cortex's rhythm from ``seed``.
+
+        Raises
+        ------
+        ContractError
+            If the step is above 0.025 ms or no whole part of 1 ms.
+        """
+        self._check_step()
+        self._noise = Noise(seed, self.name, 50)
+        self._drive = kernels.Drive(*(np.zeros(n) for n in (1, 3, 1, 1, N)))
+        self._clocks = kernels.Clocks(np.zeros(2, np.int64), np.zeros(2), np.zeros(3))
+        self._th = kernels.Thalamus(*(np.zeros(N) for _ in kernels.Thalamus._fields))
+        self._stn = kernels.Subthalamus(*(np.zeros(N) for _ in kernels.Subthalamus._fields))
+        self._gp = kernels.Pallidum(*(np.zeros(n) for n in (20, 20, 20, 20, 20, 20, 10)))
+        self._work = kernels.Work(
+            np.zeros((3, 20)), np.zeros(20), np.zeros((2, 13)), np.zeros((2, 7), np.uint64), np.zeros((4, 7), np.float32)
+        )
+        self._make_room(round(GRID_S / self.dt_s))
+        self.reset()
+        self.step(1)
+        self.reset()
+
+    def _check_step(self) -> None:
+        if self.dt_s > DT_LIMIT_S * (1.0 + 1e-9):
+            raise ContractError(
+                f"{self.name}: dt_s is {self.dt_s * 1e3:g} ms, expected at most 0.025 ms, because explicit Euler is "
+                "wrong beyond it: the pallidal sodium and potassium gates follow within 0.05 ms; give e.g. 2e-5"
+            )
+        whole_steps(self.name, self.dt_s, DT_LIMIT_S)
+        n = 1e-3 / self.dt_s
+        if abs(n - round(n)) > 1e-6:
+            raise ContractError(
+                f"{self.name}: dt_s is {self.dt_s * 1e3:g} ms, of which {n:g} make up 1 ms, the spacing of its sampled "
+                f"outputs; expected a whole number: give e.g. {1e-3 / round(n):g}"
+            )
+
+    def _make_room(self, n: int) -> None:
+        """Allocate outputs of ``n`` steps; a cell crosses upward in every second step at most."""
+        self._room = n
+        rows = round(n * self.dt_s * 1e3) + 2
+        self._shown = kernels.Shown(
+            np.empty((4 * N * (n // 2 + 1), 2), np.int64), np.empty((n // 20 + 2, 2), np.int64),
+            np.empty((rows, N), np.float32), np.empty(rows, np.float32), np.zeros(3, np.int64),
+        )  # fmt: skip
+
+    def receive(self, port: str, value: AnyArray) -> None:
+        """Take ``value`` from now on.
+
+        Raises
+        ------
+        ContractError
+            If it is out of range: loss of dopamine outside [0, 1], negative values, stimulation over a cap.
+        """
+        array: F64 = checked(self, port, value)
+        if port == "dopamine_loss":
+            self._within(port, "", float(array), 0.0, 1.0)
+            self._drive.dopamine_loss[0] = array
+        elif port == "smc_rate_hz":
+            self._within(port, "Hz", float(array), 0.0, 40.0)
+            self._drive.smc_rate_hz[0] = array
+        elif port == "smc_scale":
+            self._within(port, "", float(array), 0.0, 10.0)
+            self._drive.smc_scale[0] = array
+        else:
+            limits = (self.dbs_limit_ua_cm2, self.dbs_limit_hz, self.dbs_limit_s)
+            names = ("dbs_limit_ua_cm2", "dbs_limit_hz", "dbs_limit_s")
+            for v, limit, cap in zip(array.tolist(), limits, names, strict=True):
+                if v > limit:
+                    raise ContractError(
+                        f"{self.name}.dbs: {v:g} is over the cap {cap}, {limit:g}; lower it, or bind with another cap"
+                    )
+                self._within(port, "", v, 0.0, limit)
+            if array[1] * array[2] >= 1.0:
+                raise ContractError(f"{self.name}.dbs: pulses of {array[2]:g} s overlap at {array[1]:g} Hz")
+            self._drive.dbs[:] = array
+
+    def _within(self, port: str, unit: str, value: float, low: float, high: float) -> None:
+        if not low <= value <= high:
+            raise ContractError(f"{self.name}.{port}: expected {low:g} to {high:g} {unit}, given {value:g}".rstrip())
+
+    def step(self, n: int) -> tuple[AnyArray, ...]:
+        """Advance by ``n`` steps; returns spikes, cortical pulses, thalamic voltage, pallidal output; borrowed."""
+        if n > self._room:
+            self._make_room(n)
+        out = self._shown
+        kernels.advance(
+            self._th, self._stn, self._gp, self._drive, self._clocks, self._noise.key, 1e3 * self.dt_s, n,
+            self._work, out,
+        )  # fmt: skip
+        spikes, pulses, rows = (int(k) for k in out.found)
+        return out.spikes[:spikes], out.pulses[:pulses], out.thalamus_mv[:rows], out.gpi_synapse[:rows]
+
+    def state(self) -> Mapping[str, AnyArray]:
+        """Return every array that changes, by nucleus and variable."""
+        parts = {"thalamus": self._th, "stn": self._stn, "gp": self._gp, "drive": self._drive, "clock": self._clocks}
+        return {f"{part}.{k}": v for part, group in parts.items() for k, v in group._asdict().items() if k != "bias"}
+
+    def reset(self) -> None:
+        """Start anew, healthy and unstimulated, from the voltages ``bind`` drew."""
+        drawn = self._noise.normal(0, 0).astype(np.float64)
+        for array in (*self._clocks, *self._drive, *self._th, *self._stn, *self._gp):
+            array[:] = 0
+        self._drive.smc_rate_hz[0], self._drive.smc_scale[0] = SMC_HZ, 1.0
+        self._drive.bias[:] = 2.0 * drawn[40:]
+        for v, z in ((self._th.v_mv, drawn[:10]), (self._stn.v_mv, drawn[10:20]), (self._gp.v_mv, drawn[20:40])):
+            v[:] = -62.0 + 5.0 * z
+        kernels.settle(self._th, self._stn, self._gp)
+        self._clocks.dbs[0] = 1.0
+        self._clocks.smc[1] = kernels.cycle(self._noise.key, 0, self._work)
+        self._clocks.count[1] = 1
