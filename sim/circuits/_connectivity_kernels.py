@@ -125,7 +125,7 @@ def hold(queue: Queue, step: int, reset: np.float32, v: F32) -> None:
     last = first + ends[1]
     for q in range(first, min(last, n)):
         v[neurons[q]] = reset
-    for q in range(0, last - n):
+    for q in range(last - n):
         v[neurons[q]] = reset
 
 

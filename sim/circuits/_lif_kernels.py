@@ -107,9 +107,7 @@ def rain(into: F32, u: F32, below: F32, weight: np.float32) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def advance(
-    n: int, first: int, cell: Cell, a: Arrays, queue: Queue, graph: Graph, random: Random, events: I64
-) -> int:
+def advance(n: int, first: int, cell: Cell, a: Arrays, queue: Queue, graph: Graph, random: Random, events: I64) -> int:
     """Take ``n`` steps from step ``first`` on; return how many events there were.
 
     A step integrates to its end, takes what arrives there, and asks who is above threshold.

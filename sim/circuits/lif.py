@@ -79,7 +79,7 @@ class LIF:
     external_mv: float = 0.1
     """Weight of an external event."""
     noise_mv: Annotated[float, Ge(0)] = 0.0
-    """Initial value of the input: sigma, sqrt(2) times the standard deviation the potential would have unthresholded."""
+    """Initial value of the input: sigma, sqrt(2) times the standard deviation the potential has without threshold."""
     dt_s: Annotated[float, Gt(0)] = 1e-4
     cost: float = 0.05
     """Core-seconds a simulated second, declared."""
