@@ -17,7 +17,7 @@ GOOD = near("Q1", "a rate", 10.0, 10.4, 0.5, unit="Hz", source="a paper")
 BAD = between("Q2", "a share", 0.2, 0.3, 0.31, source="an identity")
 
 
-@pytest.fixture()
+@pytest.fixture
 def figures(monkeypatch):
     """Put two small checks in the place of the simulator's own."""
     found = [Check("Q1", "good", 0.1, lambda: iter([GOOD])), Check("Q2", "bad", 0.1, lambda: iter([BAD]))]
