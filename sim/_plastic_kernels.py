@@ -55,8 +55,6 @@ class Cell(NamedTuple):
     """Inhibitory spikes a step."""
     lateral: float
     """Inhibitory conductance a spike causes in every other neuron."""
-    trigger: int
-    """Neuron whose spikes stimulate; -1: none."""
     kick_mv: float
 
 
@@ -84,8 +82,10 @@ class Graph(NamedTuple):
     back_offsets: I32
     back_synapses: I32
     back_sources: I32
+    recorded: U8
+    """(n_neurons,): 1 whose spikes trigger a stimulus."""
     stimulated: U8
-    """(n_neurons,): 1 where the stimulus acts."""
+    """(n_neurons,): 1 where it acts."""
 
 
 class State(NamedTuple):
@@ -137,6 +137,19 @@ def poisson(u: float, mean: float, none: float) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def chosen(u: float, cumulative: F64) -> int:
+    """Return the first entry of rising ``cumulative`` above ``u``, or the last."""
+    low, high = 0, cumulative.size - 1
+    while low < high:
+        mid = (low + high) // 2
+        if cumulative[mid] > u:
+            high = mid
+        else:
+            low = mid + 1
+    return low
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def arrive(j: int, at: Moment, rule: Rule, cell: Cell, graph: Graph, s: State, rewarded: bool) -> None:
     """Deliver a spike of source j with the weights it finds, then let it change them."""
     for k in range(graph.offsets[j], graph.offsets[j + 1]):
@@ -154,7 +167,7 @@ def deliver(at: Moment, rule: Rule, cell: Cell, graph: Graph, s: State, draws: D
         mean = s.inputs[n_inputs - 1]
         for a in range(poisson(draws.four[0, 0], mean, math.exp(-mean))):
             u = draws.four[(1 + a) // m, (1 + a) % m]
-            arrive(min(np.searchsorted(s.inputs, u * mean, "right"), n_inputs - 1), at, rule, cell, graph, s, rewarded)
+            arrive(chosen(u * mean, s.inputs), at, rule, cell, graph, s, rewarded)
     axon = s.axon[s.step[0] % s.axon.shape[0]]
     for i in range(n_neurons):
         if axon[i]:
@@ -186,10 +199,9 @@ def membranes(cell: Cell, graph: Graph, s: State) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fire(
-    n: int, at: Moment, rule: Rule, cell: Cell, graph: Graph, s: State, rewarded: bool, events: I64
-) -> int:
-    """Reset neurons above threshold, let their synapses learn, send their spikes; return the number of events."""
+def fire(at: Moment, rule: Rule, cell: Cell, graph: Graph, s: State, rewarded: bool, events: I64) -> int:
+    """Reset neurons above threshold, let their synapses learn, send their spikes; return how many fired."""
+    n = 0
     axon = s.axon[s.step[0] % s.axon.shape[0]]
     change = s.eligibility if rewarded else s.w
     for i in range(s.v_mv.size):
@@ -200,7 +212,7 @@ def fire(
             )
             axon[i] = 1
             s.counts[i] += 1
-            if i == cell.trigger:
+            if graph.recorded[i]:
                 s.stimuli[s.step[0] % s.stimuli.size] = 1
             events[n, 0] = s.step[0]
             events[n, 1] = i
@@ -240,11 +252,12 @@ def advance(
         uniforms(draws.key, np.uint64(0), np.uint64(k), draws.words, draws.four)
         deliver(at, rule, cell, graph, s, draws, slow.rewarded)
         membranes(cell, graph, s)
-        n_events = fire(n_events, at, rule, cell, graph, s, slow.rewarded, events)
+        n_events += fire(at, rule, cell, graph, s, slow.rewarded, events[n_events:])
         if (k + 1) % slow.n_block == 0:
             grid(cell, rule, slow, graph, s)
         if (k + 1) % slow.every == 0:
-            rows[n_rows] = s.w
+            for i in range(s.w.size):  # an assignment would compile the message of its error as well
+                rows[n_rows, i] = s.w[i]
             n_rows += 1
         s.step[0] = k + 1
     return n_events

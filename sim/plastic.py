@@ -19,7 +19,9 @@ from sim.plasticity import Homeostasis, PairRule, Reward, backward, positive
 
 @dataclass(kw_only=True)
 class Trigger:
-    """Stimulates some neurons a fixed time after each spike of another, as an implant would [1]_.
+    """Stimulates some neurons a fixed time after each spike of others, as an implant would [1]_.
+
+    Spikes of one step trigger one stimulus.
 
     References
     ----------
@@ -27,9 +29,9 @@ class Trigger:
        Nature 444:56.
     """
 
-    neuron: Annotated[int, Ge(0)] = 0
-    """Whose spikes trigger."""
-    stimulated: tuple[int, ...] = ()
+    recorded: tuple[int, ...]
+    """Neurons whose spikes trigger."""
+    stimulated: tuple[int, ...]
     """Neurons the stimulus reaches."""
     delay_s: Annotated[float, Gt(0)] = 0.020
     kick_mv: Annotated[float, Ge(0)] = 15.0
@@ -207,7 +209,7 @@ class Plastic:
         self._steps("delay_s", self.delay_s)
         if self.trigger is not None:
             self._steps("trigger.delay_s", self.trigger.delay_s)
-            wrong = [i for i in (self.trigger.neuron, *self.trigger.stimulated) if not 0 <= i < self.n_neurons]
+            wrong = [i for i in (*self.trigger.recorded, *self.trigger.stimulated) if not 0 <= i < self.n_neurons]
             if wrong:
                 raise ContractError(
                     f"{self.name}.trigger: names neurons {wrong}, of {self.n_neurons} counted from 0"
@@ -222,12 +224,11 @@ class Plastic:
         return n
 
     def _neuron(self) -> Cell:
-        kick = self.trigger
         return Cell(
             self.dt_s, self.tau_m_s, math.exp(-self.dt_s / self.tau_excitation_s),
             math.exp(-self.dt_s / self.tau_inhibition_s), -70.0, -54.0, -60.0, 0.0, -70.0, self.peak, self.background,
-            self.inhibitory, self.inhibitory_hz * self.dt_s, self.lateral, kick.neuron if kick else -1,
-            float(kick.kick_mv) if kick else 0.0,
+            self.inhibitory, self.inhibitory_hz * self.dt_s, self.lateral,
+            float(self.trigger.kick_mv) if self.trigger else 0.0,
         )  # fmt: skip
 
     def _wired(self) -> Graph:
@@ -239,10 +240,11 @@ class Plastic:
             degree = np.concatenate([np.zeros(m, np.int64), np.full(n, n - 1)])
             targets = np.concatenate([np.delete(np.arange(n), i) for i in range(n)])
         offsets = np.concatenate([[0], np.cumsum(degree)]).astype(np.int32)
-        stimulated = np.zeros(n, np.uint8)
+        recorded, stimulated = np.zeros((2, n), np.uint8)
         if self.trigger is not None:
+            recorded[list(self.trigger.recorded)] = 1
             stimulated[list(self.trigger.stimulated)] = 1
-        return Graph(offsets, targets.astype(np.int32), *backward(offsets, targets, n), stimulated)
+        return Graph(offsets, targets.astype(np.int32), *backward(offsets, targets, n), recorded, stimulated)
 
     def _allocated(self) -> State:
         n, m, s = self.n_neurons, self.n_inputs, self.n_synapses
