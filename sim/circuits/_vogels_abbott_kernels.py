@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,10 @@ from sim._math_kernels import exp32
 from sim.circuits._connectivity_kernels import I32, Graph, Queue, deliver, note, scan, split
 
 f = np.float32
-ONE, TINY = f(1.0), f(1e-3)
+ONE = f(1.0)
+NEAR = f(0.03)
+"""Below it x / (e^x - 1) is 1 - x / 2 within 1e-4 of itself."""
+E13_4, E_8, E8, E3, HALF_E1_4 = (f(k * math.exp(x)) for k, x in ((1, 3.25), (1, -8), (1, 8), (1, 3), (0.5, 0.25)))
 V_T = f(63.0)
 """Minus V_T of Traub & Miles, mV: rates depend on V - V_T."""
 
@@ -50,17 +54,18 @@ class Arrays(NamedTuple):
     """Current from outside, pA."""
     g_na: F32
     g_k: F32
+    q: F32
     fired: I32
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def conduct_sodium(m: F32, h: F32, g: np.float32, out: F32) -> None:
     """g m^3 h."""
     for i in range(out.size):
         out[i] = g * m[i] * m[i] * m[i] * h[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def conduct_potassium(n: F32, g: np.float32, out: F32) -> None:
     """g n^4."""
     for i in range(out.size):
@@ -68,54 +73,70 @@ def conduct_potassium(n: F32, g: np.float32, out: F32) -> None:
         out[i] = g * s * s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def gate_m(v: F32, m: F32, dt: np.float32) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def powers(v: F32, q: F32) -> None:
+    """e^(-u/40), u = V - V_T: of the five exponentials of the rates four are whole powers of it."""
+    for i in range(v.size):
+        q[i] = exp32((v[i] + V_T) * f(-1.0 / 40.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def gate_m(v: F32, q: F32, m: F32, dt: np.float32) -> None:
     """Sodium activation relaxes for a step at the potential it finds."""
     for i in range(v.size):
         u = v[i] + V_T
         x = (f(13.0) - u) * f(0.25)
-        x = x if abs(x) > TINY else TINY
         y = (u - f(40.0)) * f(0.2)
-        y = y if abs(y) > TINY else TINY
-        a = f(1.28) * x / (exp32(x) - ONE)
-        s = a + f(1.4) * y / (exp32(y) - ONE)
+        q2 = q[i] * q[i]
+        q8 = q2 * q2 * q2 * q2
+        a = f(1.28) * (ONE - f(0.5) * x if abs(x) < NEAR else x / (E13_4 * q8 * q2 - ONE))
+        b = f(1.4) * (ONE - f(0.5) * y if abs(y) < NEAR else y * q8 / (E_8 - q8))
+        s = a + b
         r = a / s
         m[i] = r + (m[i] - r) * exp32(-dt * s)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def gate_h(v: F32, h: F32, dt: np.float32) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def gate_h(v: F32, q: F32, h: F32, dt: np.float32) -> None:
     """Sodium inactivation."""
     for i in range(v.size):
-        u = v[i] + V_T
-        a = f(0.128) * exp32((f(17.0) - u) * f(1.0 / 18.0))
-        s = a + f(4.0) / (ONE + exp32((f(40.0) - u) * f(0.2)))
+        q2 = q[i] * q[i]
+        q8 = q2 * q2 * q2 * q2
+        a = f(0.128) * exp32((f(17.0) - V_T - v[i]) * f(1.0 / 18.0))
+        s = a + f(4.0) / (ONE + E8 * q8)
         r = a / s
         h[i] = r + (h[i] - r) * exp32(-dt * s)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def gate_n(v: F32, n: F32, dt: np.float32) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def gate_n(v: F32, q: F32, n: F32, dt: np.float32) -> None:
     """Potassium activation."""
     for i in range(v.size):
-        u = v[i] + V_T
-        x = (f(15.0) - u) * f(0.2)
-        x = x if abs(x) > TINY else TINY
-        a = f(0.16) * x / (exp32(x) - ONE)
-        s = a + f(0.5) * exp32((f(10.0) - u) * f(1.0 / 40.0))
+        x = (f(15.0) - V_T - v[i]) * f(0.2)
+        q2 = q[i] * q[i]
+        q8 = q2 * q2 * q2 * q2
+        a = f(0.16) * (ONE - f(0.5) * x if abs(x) < NEAR else x / (E3 * q8 - ONE))
+        s = a + HALF_E1_4 * q[i]
         r = a / s
         n[i] = r + (n[i] - r) * exp32(-dt * s)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def potential(a: Arrays, p: Membrane) -> None:
-    """The potential relaxes for a step with the conductances of its beginning."""
-    v, ge, gi, g_na, g_k, drive = a.v, a.ge, a.gi, a.g_na, a.g_k, a.drive
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def settle(ge: F32, gi: F32, drive: F32, g_na: F32, g_k: F32, p: Membrane) -> None:
+    """Overwrite ``g_na`` with the potential the membrane tends to and ``g_k`` with its whole conductance."""
     rest = p.leak * p.e_leak
-    for i in range(v.size):
+    for i in range(g_k.size):
         g = p.leak + ge[i] + gi[i] + g_na[i] + g_k[i]
-        to = (rest + drive[i] + gi[i] * p.e_inhibition + g_na[i] * p.e_sodium + g_k[i] * p.e_potassium) / g
-        v[i] = to + (v[i] - to) * exp32(-p.dt_c * g)
+        current = rest + drive[i] + gi[i] * p.e_inhibition + g_na[i] * p.e_sodium + g_k[i] * p.e_potassium
+        g_na[i] = current / g
+        g_k[i] = g
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def relax(v: F32, to: F32, g: F32, dt_c: np.float32) -> None:
+    """The potential relaxes for a step with the conductances of its beginning."""
+    for i in range(v.size):
+        v[i] = to[i] + (v[i] - to[i]) * exp32(-dt_c * g[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -161,10 +182,12 @@ def advance(n: int, first: int, p: Membrane, a: Arrays, queue: Queue, above: I32
     for step in range(first, first + n):
         conduct_sodium(a.m, a.h, p.sodium, a.g_na)
         conduct_potassium(a.n, p.potassium, a.g_k)
-        gate_m(a.v, a.m, p.dt)
-        gate_h(a.v, a.h, p.dt)
-        gate_n(a.v, a.n, p.dt)
-        potential(a, p)
+        powers(a.v, a.q)
+        gate_m(a.v, a.q, a.m, p.dt)
+        gate_h(a.v, a.q, a.h, p.dt)
+        gate_n(a.v, a.q, a.n, p.dt)
+        settle(a.ge, a.gi, a.drive, a.g_na, a.g_k, p)
+        relax(a.v, a.g_na, a.g_k, p.dt_c)
         decay(a.ge, p.decay_e)
         decay(a.gi, p.decay_i)
         rested(queue, step, above)

@@ -120,7 +120,7 @@ class COBAHH:
             "ge": 10.0 * (4.0 + 1.5 * rng.standard_normal(n)),
             "gi": 10.0 * (20.0 + 12.0 * rng.standard_normal(n)),
         }
-        self._a = Arrays(*(np.zeros(n, np.float32) for _ in range(9)), fired=np.zeros(n, np.int32))
+        self._a = Arrays(*(np.zeros(n, np.float32) for _ in range(10)), fired=np.zeros(n, np.int32))
         hold = round(self.refractory_s / self.dt_s)
         self._queue = Queue(np.zeros(n, np.int32), np.zeros(hold + 1, np.int64), np.zeros(2, np.int64))
         self._above: I32 = np.zeros(n, np.int32)
