@@ -67,7 +67,7 @@ def louvain(weights: Any, *, seed: int, n: int = 50) -> Modules:
     w = network(weights)
     if n < 1:
         raise ContractError(f"louvain: n is {n}, expected at least 1 run")
-    nx = _networkx()
+    nx = graph_library()
     graph = nx.from_numpy_array(w)
     best = Modules(np.zeros(len(w), np.int64), modularity(w, np.zeros(len(w), np.int64)))
     for run in np.random.SeedSequence(seed).generate_state(n).tolist():
@@ -83,7 +83,7 @@ def louvain(weights: Any, *, seed: int, n: int = 50) -> Modules:
 def betweenness(weights: Any) -> F64:
     """Return the share of shortest paths between other nodes that lead through each, (n,), 0 to 1."""
     w = network(weights)
-    nx = _networkx()
+    nx = graph_library()
     graph = nx.from_numpy_array(w)
     for _, _, edge in graph.edges(data=True):
         edge["length"] = 1.0 / edge["weight"]
@@ -97,7 +97,7 @@ def rich_club(weights: Any) -> F64:
     As long as the largest degree; NaN where fewer than two such nodes remain. Weights do not count.
     """
     w = network(weights)
-    nx = _networkx()
+    nx = graph_library()
     share = nx.rich_club_coefficient(nx.from_numpy_array((w > 0.0).astype(np.float64)), normalized=False)
     return np.array([share.get(k, np.nan) for k in range(int(np.count_nonzero(w, axis=1).max()))])
 
@@ -122,7 +122,7 @@ def small_world(weights: Any, *, seed: int, n_references: int = 10) -> SmallWorl
     length = path_length(w)
     if not np.isfinite(length):
         raise ContractError("small_world: expected a connected network, given one in parts; take its largest part")
-    nx = _networkx()
+    nx = graph_library()
     graph = nx.from_numpy_array(w)
     seeds = np.random.SeedSequence(seed).generate_state(n_references).tolist()
     try:
@@ -159,7 +159,7 @@ def _random(nx: Any, graph: Any, seed: int) -> tuple[float, float]:
     raise ContractError(f"small_world: {DRAWS} random networks of the same degrees all fell apart; it is too sparse")
 
 
-def _networkx() -> Any:
+def graph_library() -> Any:
     try:
         import networkx
     except ImportError as wrong:
