@@ -49,19 +49,19 @@ class Circuit:
 
     inhibitory_share: Annotated[float, Gt(0), Lt(1)] = 0.2
     """Share of neurons that are inhibitory, and of each neuron's contacts that are from them."""
-    exc_to_exc_mv: Annotated[float, Gt(0)] = 0.22
-    exc_to_inh_mv: Annotated[float, Gt(0)] = 0.30
-    inh_to_exc_mv: Annotated[float, Gt(0)] = 1.2
-    inh_to_inh_mv: Annotated[float, Gt(0)] = 1.2
+    exc_to_exc_mv: Annotated[float, Gt(0)] = 0.42
+    exc_to_inh_mv: Annotated[float, Gt(0)] = 0.50
+    inh_to_exc_mv: Annotated[float, Gt(0)] = 1.8
+    inh_to_inh_mv: Annotated[float, Gt(0)] = 1.8
     like: Annotated[float, Ge(0), Le(1)] = 0.4
     """How much stronger contacts between neurons of one preferred direction are, and weaker between opposed ones."""
-    rank: Annotated[int, Ge(0)] = 2
+    rank: Annotated[int, Ge(0)] = 3
     """Dimensions of the latent state the contacts hold."""
-    latent_gain: Annotated[float, Ge(0), Lt(1)] = 0.4
+    latent_gain: Annotated[float, Ge(0), Lt(1)] = 0.9
     """Share of a latent state that comes back after one passage through the contacts."""
     latent_turn_rad: float = 0.3
     """Angle by which it turns meanwhile."""
-    background_mv: Annotated[float, Gt(0)] = 4.0
+    background_mv: Annotated[float, Gt(0)] = 5.0
     """Standard deviation of the voltage under the background alone; fresh each millisecond."""
     width_um: Annotated[float, Gt(0)] = 1000.0
     """Edge of the square sheet the neurons lie in."""

@@ -39,7 +39,7 @@ class Membrane:
 
     tau_s: Annotated[float, Gt(0)] = 0.020
     threshold_mv: Annotated[float, Gt(0)] = 20.0
-    reset_mv: float = 10.0
+    reset_mv: float = 12.0
     refractory_s: Annotated[float, Gt(0)] = 0.002
 
 
