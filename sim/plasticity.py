@@ -14,8 +14,10 @@ import numpy as np
 from annotated_types import Ge, Gt
 
 from bmi.errors import ContractError
-from bmi.signals import AnyArray
-from sim._plasticity_kernels import I32, Rule
+from bmi.signals import F64, AnyArray
+from sim import GRID_S
+from sim._plasticity_kernels import I32, Rule, fold_reward, moment, post_spike, pre_spike, rebase
+from sim.component import whole_steps
 
 
 @dataclass(kw_only=True)
@@ -156,6 +158,91 @@ def backward(offsets: AnyArray, targets: AnyArray, n_neurons: int) -> Backward:
     sources = np.repeat(np.arange(len(begin) - 1), np.diff(begin))[order]
     ends = np.concatenate([[0], np.cumsum(np.bincount(to, minlength=n_neurons))])
     return Backward(ends.astype(np.int32), order.astype(np.int32), sources.astype(np.int32))
+
+
+def replay(
+    pairs: PairRule, pre: AnyArray, post: AnyArray, w: AnyArray, *, n_blocks: int, dt_s: float = 1e-4,
+    reward: Reward | None = None, released: AnyArray | None = None,
+) -> F64:  # fmt: skip
+    """Let given spikes pass over synapses upon one neuron, and return the weights they leave.
+
+    In double precision, by the very kernels that circuits call.
+
+    Parameters
+    ----------
+    pairs : PairRule
+    pre : (n, 2) int array
+        Step and source of each arrival, in the order of steps.
+    post : (m,) int array
+        Steps at which the neuron fires, rising.
+    w : (n_sources,) array
+        Weights at first.
+    n_blocks : int
+        For how long, in the grid's 10 ms; later spikes are left out.
+    dt_s : float
+        The step.
+    reward : Reward, optional
+        Without it, weights change at once.
+    released : (n_blocks,) array, optional
+        Dopamine released during each 10 ms, 1/s.
+
+    Returns
+    -------
+    (n_blocks + 1, n_sources) array
+        Weights at every grid line.
+
+    Raises
+    ------
+    ContractError
+        If a weight lies outside the bounds, or an array has another shape.
+    """
+    rule = pairs.kernel_rule() if reward is None else reward.kernel_rule(pairs)
+    given = np.zeros(n_blocks) if released is None else np.asarray(released, np.float64)
+    now = np.array(w, np.float64)
+    _replayable(pairs, pre, post, now, given, n_blocks)
+    n_block, n = whole_steps("replay", dt_s), len(now)
+    offsets, targets = np.arange(n + 1, dtype=np.int32), np.zeros(n, np.int32)
+    back = backward(offsets, targets, 1)
+    x, y, eligibility, dopamine = np.zeros(n), np.zeros(1), np.zeros(n), 0.0
+    change = now if reward is None else eligibility
+    events = sorted([(int(k), 0, int(j)) for k, j in pre] + [(int(k), 1, 0) for k in post], key=lambda e: e[:2])
+    shown, e = np.empty((n_blocks + 1, n)), 0
+    shown[0] = now
+    for b in range(n_blocks):
+        while e < len(events) and events[e][0] < (b + 1) * n_block:
+            step, fired, j = events[e]
+            age_s = (step - b * n_block) * dt_s
+            at = moment(age_s, age_s, rule)
+            if fired:
+                post_spike(0, at, rule, *back, x, y, change)
+            else:
+                pre_spike(j, at, rule, offsets, targets, x, y, change)
+            e += 1
+        rebase(GRID_S, rule, x, y)
+        if reward is not None:
+            keep = math.exp(-GRID_S / reward.tau_dopamine_s)
+            dopamine = dopamine * keep + given[b] * reward.tau_dopamine_s * (1.0 - keep)
+            fold_reward(GRID_S, dopamine * GRID_S, rule.tau_eligibility_s, pairs.low, pairs.high, eligibility, now)
+        shown[b + 1] = now
+    return shown
+
+
+def _replayable(
+    pairs: PairRule, pre: AnyArray, post: AnyArray, w: F64, released: F64, n_blocks: int
+) -> None:
+    arrivals = np.asarray(pre)
+    if arrivals.ndim != 2 or arrivals.shape[1] != 2 or np.ndim(post) != 1 or w.ndim != 1 or released.shape != (n_blocks,):
+        raise ContractError(
+            f"replay: expected pre (n, 2), post (m,), w (n_sources,) and released ({n_blocks},), given "
+            f"{arrivals.shape}, {np.shape(post)}, {w.shape} and {released.shape}"
+        )
+    if len(arrivals) and not 0 <= arrivals[:, 1].min() <= arrivals[:, 1].max() < len(w):
+        raise ContractError(f"replay: pre names sources beyond the {len(w)} weights")
+    if not ((w >= pairs.low) & (w <= pairs.high)).all():
+        raise ContractError(
+            f"replay: expected weights from {pairs.low:g} to {pairs.high:g}, the bounds of the rule, given "
+            f"{w.min():g} to {w.max():g}"
+        )
 
 
 def positive(part: str, name: str, value: float, unit: str) -> None:

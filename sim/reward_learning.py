@@ -49,9 +49,12 @@ class TwoClasses:
     """Between the answer and the next pattern; dopamine acts in it."""
     memory: float = 0.9
     """Share of the expectation of a pattern's reward that one trial leaves."""
-    dopamine: float = 40.0
-    """Released, per unit of unexpected reward."""
-    pairs: PairRule = field(default_factory=lambda: PairRule(a_plus=0.01, a_minus=0.0105))
+    dopamine: float = 120.0
+    """Released for 10 ms, 1/s per unit of unexpected reward."""
+    honest: bool = True
+    """Whether right answers are rewarded; otherwise a coin says what is right."""
+    pairs: PairRule = field(default_factory=lambda: PairRule(a_plus=0.01, a_minus=0.005))
+    """What counts is a rate, so potentiation has to outweigh: with equal areas both sides of the window cancel."""
     reward: Reward = field(default_factory=lambda: Reward(tau_eligibility_s=0.5))
 
     def learner(self) -> Plastic:
@@ -59,7 +62,7 @@ class TwoClasses:
         return Plastic(
             name="two-classes", dt_s=5e-4, n_inputs=self.n_inputs, n_neurons=2 * self.n_pool, pairs=self.pairs,
             reward=self.reward, start=0.5, input_hz=0.0, background_hz=200.0,
-            background=0.15, inhibitory=0.15, inhibitory_hz=200.0, peak=0.1, lateral=1.0, weights_hz=1.0,
+            background=0.15, inhibitory=0.15, inhibitory_hz=200.0, peak=0.1, lateral=0.3, weights_hz=1.0,
         )  # fmt: skip
 
     def patterns(self, rng: np.random.Generator) -> F64:
@@ -81,7 +84,7 @@ class TwoClasses:
             right = np.zeros(n, bool)
             for k, shown in enumerate(rng.permutation(np.arange(n) % 2)):
                 right[k] = self._answer(circuit, patterns[shown], rng) == shown
-                worth = 1.0 if right[k] else -1.0
+                worth = 1.0 if (right[k] if self.honest else rng.integers(2)) else -1.0
                 self._pause(circuit, self.dopamine * (worth - expected[shown]) if teach else 0.0)
                 if teach:
                     expected[shown] += (1.0 - self.memory) * (worth - expected[shown])
