@@ -12,12 +12,21 @@ from annotated_types import Gt
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
-from sim import _basal_ganglia_kernels as kernels
+from sim import _basal_ganglia_kernels as cells
+from sim import _relay_kernels as relay
 from sim.component import Noise, Port, checked, whole_steps
 
-N = kernels.N
+N = cells.N
 NUCLEI = ("thalamus", "stn", "gpe", "gpi")
 """In the order of the spikes' indices, ten cells each."""
+VARIABLES = {
+    **{f"thalamus.{k}": cells.TH_V + 12 * i for i, k in enumerate(("v_mv", "h", "r"))},
+    **{f"stn.{k}": cells.STN_V + 12 * i for i, k in enumerate(("v_mv", "n", "h", "r", "ca", "c", "s", "z"))},
+    **{f"gpe.{k}": cells.GP_V + 20 * i for i, k in enumerate(("v_mv", "n", "h", "r", "ca", "s"))},
+    **{f"gpi.{k}": cells.GP_V + 10 + 20 * i for i, k in enumerate(("v_mv", "n", "h", "r", "ca", "s"))},
+    "gpi.z": cells.GPI_Z,
+}
+"""Where the ten values of each variable begin in the state: voltages, gates, calcium, synapses made."""
 DT_LIMIT_S = 25e-6
 SMC_HZ = 14.0
 
@@ -106,15 +115,11 @@ class BasalGanglia:
             If the step is above 0.025 ms or no whole part of 1 ms.
         """
         self._check_step()
-        self._noise = Noise(seed, self.name, 50)
-        self._drive = kernels.Drive(*(np.zeros(n) for n in (1, 3, 1, 1, N)))
-        self._clocks = kernels.Clocks(np.zeros(2, np.int64), np.zeros(2), np.zeros(3))
-        self._th = kernels.Thalamus(*(np.zeros(N) for _ in kernels.Thalamus._fields))
-        self._stn = kernels.Subthalamus(*(np.zeros(N) for _ in kernels.Subthalamus._fields))
-        self._gp = kernels.Pallidum(*(np.zeros(n) for n in (20, 20, 20, 20, 20, 20, 10)))
-        self._work = kernels.Work(
-            np.zeros((3, 20)), np.zeros(20), np.zeros((2, 13)), np.zeros((2, 7), np.uint64), np.zeros((4, 7), np.float32)
-        )
+        self._noise = Noise(seed, self.name, 4 * N + N)
+        self._x = np.zeros(cells.SIZE)
+        self._drive = relay.Drive(*(np.zeros(n) for n in (1, 3, 1, 1, N)))
+        self._clocks = relay.Clocks(np.zeros(2, np.int64), np.zeros(2), np.zeros(3))
+        self._work = relay.Work(np.zeros(cells.SCRATCH), np.zeros((2, 7), np.uint64), np.zeros((4, 7), np.float32))
         self._make_room(round(GRID_S / self.dt_s))
         self.reset()
         self.step(1)
@@ -138,7 +143,7 @@ class BasalGanglia:
         """Allocate outputs of ``n`` steps; a cell crosses upward in every second step at most."""
         self._room = n
         rows = round(n * self.dt_s * 1e3) + 2
-        self._shown = kernels.Shown(
+        self._shown = relay.Shown(
             np.empty((4 * N * (n // 2 + 1), 2), np.int64), np.empty((n // 20 + 2, 2), np.int64),
             np.empty((rows, N), np.float32), np.empty(rows, np.float32), np.zeros(3, np.int64),
         )  # fmt: skip
@@ -183,28 +188,31 @@ class BasalGanglia:
         if n > self._room:
             self._make_room(n)
         out = self._shown
-        kernels.advance(
-            self._th, self._stn, self._gp, self._drive, self._clocks, self._noise.key, 1e3 * self.dt_s, n,
-            self._work, out,
-        )  # fmt: skip
+        relay.advance(
+            self._x, self._drive, self._clocks, self._noise.key, 1e3 * self.dt_s, n, self._work, out
+        )
         spikes, pulses, rows = (int(k) for k in out.found)
         return out.spikes[:spikes], out.pulses[:pulses], out.thalamus_mv[:rows], out.gpi_synapse[:rows]
 
     def state(self) -> Mapping[str, AnyArray]:
         """Return every array that changes, by nucleus and variable."""
-        parts = {"thalamus": self._th, "stn": self._stn, "gp": self._gp, "drive": self._drive, "clock": self._clocks}
-        return {f"{part}.{k}": v for part, group in parts.items() for k, v in group._asdict().items() if k != "bias"}
+        found: dict[str, AnyArray] = {k: self._x[i : i + N] for k, i in VARIABLES.items()}
+        for part, group in (("drive", self._drive), ("clock", self._clocks)):
+            found |= {f"{part}.{k}": v for k, v in group._asdict().items() if k != "bias"}
+        return found
 
     def reset(self) -> None:
         """Start anew, healthy and unstimulated, from the voltages ``bind`` drew."""
         drawn = self._noise.normal(0, 0).astype(np.float64)
-        for array in (*self._clocks, *self._drive, *self._th, *self._stn, *self._gp):
+        for array in (*self._clocks, *self._drive):
             array[:] = 0
         self._drive.smc_rate_hz[0], self._drive.smc_scale[0] = SMC_HZ, 1.0
-        self._drive.bias[:] = 2.0 * drawn[40:]
-        for v, z in ((self._th.v_mv, drawn[:10]), (self._stn.v_mv, drawn[10:20]), (self._gp.v_mv, drawn[20:40])):
-            v[:] = -62.0 + 5.0 * z
-        kernels.settle(self._th, self._stn, self._gp)
+        self._drive.bias[:] = 2.0 * drawn[4 * N :]
+        self._x[:] = -62.0
+        for k, nucleus in enumerate(NUCLEI):
+            start = VARIABLES[f"{nucleus}.v_mv"]
+            self._x[start : start + N] += 5.0 * drawn[k * N : (k + 1) * N]
+        cells.rest(self._x)
         self._clocks.dbs[0] = 1.0
-        self._clocks.smc[1] = kernels.cycle(self._noise.key, 0, self._work)
+        self._clocks.smc[1] = relay.cycle(self._noise.key, 0, self._work.words, self._work.four)
         self._clocks.count[1] = 1

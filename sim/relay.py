@@ -10,7 +10,9 @@ from bmi.signals import F64, AnyArray
 WINDOW_S, DROPPED_S = 0.025, 0.2
 
 
-def relay_error_index(spikes: AnyArray, pulses: AnyArray, *, dt_s: float, duration_s: float, n_cells: int = 10) -> float:
+def relay_error_index(
+    spikes: AnyArray, pulses: AnyArray, *, dt_s: float, duration_s: float, n_cells: int = 10
+) -> float:
     """Return errors a pulse: pulses missed, pulses answered by a burst, and spikes that answer none.
 
     A pulse is relayed if exactly one spike falls within 25 ms of its beginning. A spike after that and before the next
@@ -47,9 +49,9 @@ def relay_error_index(spikes: AnyArray, pulses: AnyArray, *, dt_s: float, durati
 
 
 def rates_hz(spikes: AnyArray, *, dt_s: float, duration_s: float, n_cells: int = 40) -> F64:
-    """Return the rate of every cell, Hz, the first 200 ms left out."""
-    late = spikes[spikes[:, 0] * dt_s >= DROPPED_S, 1]
-    return np.bincount(late, minlength=n_cells)[:n_cells] / (duration_s - DROPPED_S)
+    """Return the rate of every cell (n_cells,), Hz, over a whole run of ``duration_s``."""
+    found: F64 = np.bincount(spikes[:, 1], minlength=n_cells)[:n_cells] / duration_s
+    return found
 
 
 def spectrum(signal: AnyArray, *, rate_hz: float, window_s: float = 1.0) -> tuple[F64, F64]:
