@@ -91,9 +91,9 @@ CELL_CLASSES = {
             1.0, 100.0, 80.0, 0.1, 50.0, -100.0, -67.0, *TRAUB_MILES, phi=1.0, reference_c=36.0,
         ),
         CellClass(
-            "relay", "thalamic relay cell in a depolarised state (Huguenard & McCormick 1992; Destexhe et al. 1998)",
-            0.88, 100.0, 100.0, 0.0379, 50.0, -100.0, -61.0, *(_shifted(g, 2.0) for g in TRAUB_MILES),
-            phi=1.0, reference_c=36.0, p_t_cm_s=8e-5,
+            "relay", "thalamic relay cell (Huguenard & McCormick 1992; spikes and densities of Destexhe et al. 1996)",
+            1.0, 90.0, 10.0, 0.1, 50.0, -100.0, -66.0, *(_shifted(g, 15.0) for g in TRAUB_MILES),
+            phi=1.0, reference_c=36.0, p_t_cm_s=1.5e-4,
         ),
     )
 }  # fmt: skip
@@ -170,3 +170,19 @@ def rest_mv(of: CellClass, p: Membrane, scales: F64) -> float:
         above = ionic_current(p, scales, gates_at(of, p, middle))[0] >= 0.0
         low, high = (low, middle) if above else (middle, high)
     return float(0.5 * (low + high))
+
+
+def held(of: CellClass, p: Membrane, from_mv: ArrayLike, hold_mv: ArrayLike, hold_s: float) -> F64:
+    """Return the state (7, n) of cells at rest at ``from_mv``, then clamped to ``hold_mv`` for ``hold_s``; exact.
+
+    At a fixed voltage every gate relaxes as an exponential.
+    """
+    state, end = gates_at(of, p, from_mv), gates_at(of, p, hold_mv)
+    t = t_steady(p.t, end[0])
+    taus = (*(gate.tau_ms(end[0]) / p.phi for gate in (of.m, of.h, of.n)), t.tau_m_ms, t.tau_h_ms)
+    for row, tau_ms in enumerate(taus, start=1):
+        state[row] = end[row] + (state[row] - end[row]) * np.exp(-1e3 * hold_s / tau_ms)
+    if of.instant:
+        state[1] = end[1]
+    state[0], state[6] = end[0], end[6]
+    return state

@@ -74,7 +74,8 @@ def run(
     whole_steps(f"run({cell_class})", dt_s, LIMIT_S)
     current = np.array(currents_ua_cm2, np.float64).reshape(-1)
     if not np.isfinite(current).all():
-        raise ContractError(f"{cell_class}: expected finite currents, µA/cm², given {current[~np.isfinite(current)][:3]}")
+        wrong = current[~np.isfinite(current)]
+        raise ContractError(f"{cell_class}: expected finite currents, µA/cm², given {wrong[:3]}")
     p, scale = membrane(of, dt_s, temperature_c), scales_of(of, scales)
     n, n_steps = current.size, round(seconds / dt_s)
     state = gates_at(of, p, np.full(n, rest_mv(of, p, scale))) if state is None else state.copy()
