@@ -33,7 +33,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from scipy.interpolate import PchipInterpolator
 from scipy.linalg import expm
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 
 from bmi.errors import ContractError
 from bmi.signals import F64
@@ -57,6 +57,14 @@ class Sensor:
     """Factor b on the loss, for every further ion bound."""
     fusion_per_s: Annotated[float, Gt(0)] = 7000.0
     """Fusion of a vesicle whose sensor is full, /s."""
+
+    def __post_init__(self) -> None:
+        rates = (self.kon_per_m_s, self.koff_per_s, self.fusion_per_s)
+        if not (all(0.0 < r < math.inf for r in rates) and 0.0 < self.cooperativity <= 1.0):
+            raise ContractError(
+                f"Sensor: expected rates above 0 and a cooperativity above 0, at most 1, given {rates}, "
+                f"{self.cooperativity:g}"
+            )
 
     def generator(self, ca_um: float) -> F64:
         """Return the (7, 7) matrix Q of dP/dt = Q P, /s, at constant calcium; its columns sum to zero.
@@ -95,14 +103,13 @@ class Sensor:
 
     def peak_rate(self, ca_um: float) -> float:
         """Return the greatest release rate after calcium stepped from 0 to ``ca_um``, /s."""
-        times = np.geomspace(1e-6, 1.0, 61)
-        rates = [self.rate(ca_um, t) for t in times]
-        k = min(max(int(np.argmax(rates)), 1), len(times) - 2)
-        best = minimize_scalar(
-            lambda log_t: -self.rate(ca_um, math.exp(log_t)),
-            bounds=(math.log(times[k - 1]), math.log(times[k + 1])), method="bounded", options={"xatol": 1e-7},
-        )  # fmt: skip
-        return float(-best.fun)
+        low, high = 1e-6, 1.0
+        for _ in range(3):  # each zooms in on the best of the last
+            times = np.geomspace(low, high, 61)
+            rates = self.fusion_per_s * exponential(self.generator(ca_um) * times[:, None, None])[:, N_SITES, 0]
+            k = int(np.argmax(rates))
+            low, high = times[max(k - 1, 0)], times[min(k + 1, 60)]
+        return float(rates.max())
 
 
 SCHNEGGENBURGER_NEHER = Sensor()
@@ -117,6 +124,10 @@ class Release:
     """What the calcium binds to."""
     width_s: Annotated[float, Ge(5e-5), Le(5e-3)] = 0.5e-3
     """Full width of the transient at half its peak, s."""
+
+    def __post_init__(self) -> None:
+        if not 5e-5 <= self.width_s <= 5e-3:
+            raise ContractError(f"Release: width_s is {self.width_s:g} s, expected 50 µs to 5 ms")
 
     def probability(self, ca_peak_um: float) -> float:
         """Return p(release) of a transient with this peak, µM; it never falls with it.

@@ -46,6 +46,13 @@ class ShortTerm:
     tau_fac_s: Annotated[float, Ge(0)] = 0.0
     """Decay of facilitation, s; 0 for none."""
 
+    def __post_init__(self) -> None:
+        if not (0.0 < self.release <= 1.0 and 0.0 <= self.tau_rec_s < math.inf and 0.0 <= self.tau_fac_s < math.inf):
+            raise ContractError(
+                f"ShortTerm: expected a release above 0, at most 1, and times of at least 0 s, given {self.release:g}, "
+                f"{self.tau_rec_s:g} and {self.tau_fac_s:g}"
+            )
+
     def train(self, times_s: F64) -> F64:
         """Return what each spike at ``times_s`` (n,), s, ascending, of a rested terminal releases, (n,).
 
@@ -181,6 +188,10 @@ class Synapse:
                 f"{self.name}: expected n of at least 1, train poisson or regular, target clamp or passive, "
                 f"given {self.n}, {self.train!r}, {self.target!r}"
             )
+        for key in ("ampa_ns", "nmda_ns", "gaba_ns", "mg_mm", "capacitance_pf", "g_leak_ns"):
+            value, least = getattr(self, key), 1e-6 if key in ("capacitance_pf", "g_leak_ns") else 0.0
+            if not least <= value < math.inf:
+                raise ContractError(f"{self.name}.{key}: expected at least {least:g}, given {value:g}")
         for receptor in self.receptors:
             receptor.gain()
         self._rest_um = self.release.ca_peak_um(self.short_term.release)

@@ -105,3 +105,15 @@ def test_a_sensor_is_asked_about_the_future_of_real_calcium():
         Sensor().occupancy(-1.0, 0.1)
     with pytest.raises(ContractError, match="not below 0"):
         Sensor().rate(1.0, -0.1)
+
+
+@pytest.mark.parametrize("fields", [{"kon_per_m_s": 0.0}, {"cooperativity": 1.5}, {"fusion_per_s": np.nan}])
+def test_a_sensor_that_cannot_be_is_refused(fields):
+    with pytest.raises(ContractError, match="Sensor"):
+        Sensor(**fields)
+
+
+@pytest.mark.parametrize("width_s", [0.0, 0.1, np.nan])
+def test_a_transient_no_terminal_has_is_refused(width_s):
+    with pytest.raises(ContractError, match="width_s"):
+        Release(width_s=width_s)

@@ -72,6 +72,12 @@ def test_a_train_ascends(times):
         DEPRESSING.train(np.array(times))
 
 
+@pytest.mark.parametrize("fields", [{"release": 0.0}, {"release": 1.1}, {"tau_rec_s": -1.0}, {"tau_fac_s": np.nan}])
+def test_a_terminal_that_cannot_be_is_refused(fields):
+    with pytest.raises(ContractError, match="ShortTerm"):
+        ShortTerm(**fields)
+
+
 def test_a_rate_is_above_zero():
     with pytest.raises(ContractError, match="rate_hz"):
         DEPRESSING.steady(0.0)
@@ -227,7 +233,10 @@ def test_an_input_outside_its_range_is_refused(port, value, told):
         bound().receive(port, np.array(value))
 
 
-@pytest.mark.parametrize("fields", [{"dt_s": 2e-3}, {"n": 0}, {"train": "burst"}, {"target": "axon"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"dt_s": 2e-3}, {"n": 0}, {"train": "burst"}, {"target": "axon"}, {"ampa_ns": -1.0}, {"g_leak_ns": 0.0}],
+)
 def test_a_pathway_that_cannot_be_is_refused(fields):
     with pytest.raises(ContractError):
         bound(**fields)
