@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from bmi.errors import ContractError
 from bmi.signals import F64
+from sim import GRID_S
+from sim.cable import Cable
 from sim.stimulation import number
 
 
@@ -69,7 +71,10 @@ def fit_weiss(width_s: Any, thresholds: Any) -> StrengthDuration:
 def thresholds(
     fires: Callable[[F64], npt.NDArray[np.bool_]], low: Any, high: Any, *, relative: float = 1e-3
 ) -> F64:
-    """Return the least amplitudes that excite, by bisection, many at once.
+    """Return the least amplitudes that excite, by doubling and bisection, many at once.
+
+    Amplitudes are raised from ``low`` on and not lowered from ``high``, because a strong field may block what it
+    excites.
 
     Parameters
     ----------
@@ -77,7 +82,7 @@ def thresholds(
         Takes amplitudes (n,) and says of each whether it excites, (n,) bool. Each has a preparation of its own:
         another pulse width, another distance.
     low, high : array, shape (n,)
-        Amplitudes above zero that do not excite, and such that do.
+        Amplitudes above zero that do not excite, and those beyond which nobody looks.
     relative : float
         Width at the end of the bracket, as a share of its upper end.
 
@@ -89,23 +94,54 @@ def thresholds(
     Raises
     ------
     ContractError
-        If a bracket holds no threshold.
+        If ``low`` excites or nothing up to ``high`` does.
     """
     number("thresholds: relative", relative, above=1e-12)
-    below, above = np.atleast_1d(np.array(low, np.float64)), np.atleast_1d(np.array(high, np.float64))
-    below, above = (a.copy() for a in np.broadcast_arrays(below, above))
-    if not (np.isfinite(above).all() and (below >= 0.0).all() and (below < above).all()):
-        raise ContractError(f"thresholds: expected 0 <= low < high, finite, given {below} and {above}")
-    for end, expected, amplitudes in (("low", False, below), ("high", True, above)):
-        wrong = np.flatnonzero(np.asarray(fires(amplitudes), bool) != expected)
-        if len(wrong):
-            told = "silence" if end == "low" else "excitation"
+    below, most = (np.array(a, np.float64, ndmin=1) for a in np.broadcast_arrays(low, high))
+    if not (np.isfinite(most).all() and (below > 0.0).all() and (below < most).all()):
+        raise ContractError(f"thresholds: expected 0 < low < high, finite, given {below} and {most}")
+    excited = np.asarray(fires(below), bool)
+    if excited.any():
+        raise ContractError(f"thresholds: expected silence at low, not so at {below[excited][:4]}; begin lower")
+    above = np.minimum(2.0 * below, most)
+    while not (excited := np.asarray(fires(above), bool)).all():
+        if (never := ~excited & (above == most)).any():
             raise ContractError(
-                f"thresholds: expected {told} at {end}, not so at {amplitudes[wrong][:4]} (of place {wrong[:4]}); "
-                "widen the bracket"
+                f"thresholds: expected excitation up to high, not so at {most[never][:4]} "
+                f"(of place {np.flatnonzero(never)[:4]}); look further"
             )
+        below = np.where(excited, below, above)
+        above = np.where(excited, above, np.minimum(2.0 * above, most))
     while (above - below > relative * above).any():
         middle = 0.5 * (below + above)
         excited = np.asarray(fires(middle), bool)
         above, below = np.where(excited, middle, above), np.where(excited, below, middle)
     return above
+
+
+def from_outside(cable: Cable, field_mv_ua: F64, course: F64) -> Callable[[F64], npt.NDArray[np.bool_]]:
+    """Return what ``thresholds`` asks: do the cells of ``cable`` spike when a current flows outside them?
+
+    Parameters
+    ----------
+    cable : Cable
+        Bound; reset before every answer. Its spike site decides.
+    field_mv_ua : array, shape (n_cells, n_compartments)
+        Potential that a current of 1 µA makes outside each compartment, mV.
+    course : array, shape (n,)
+        The current in units of the amplitude, each step from the beginning of a block on; followed for whole blocks
+        of 10 ms.
+    """
+    n = round(GRID_S / cable.dt_s)
+    blocks = np.pad(np.asarray(course, np.float64), (0, -len(course) % n)).reshape(-1, n)
+
+    def fires(amplitude: F64) -> npt.NDArray[np.bool_]:
+        cable.reset()
+        cable.receive("field_mv", amplitude[:, None] * field_mv_ua)
+        fired = np.zeros(cable.n_cells, bool)
+        for block in blocks:
+            cable.receive("stimulus", block)
+            fired[cable.step(n)[0][:, 1]] = True
+        return fired
+
+    return fires

@@ -1,4 +1,4 @@
-"""Potentials outside cells, what a cable makes of them, and how strong and long a stimulus must be."""
+"""Potentials outside cells and what a cable makes of them."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bmi.errors import ContractError
-from sim.excitability import fit_weiss, thresholds
 from sim.fields import activating_mv_ms, point_source_mv, polarisation_mv, positions, transfer_mv_ua, uniform_mv
 from sim.validation import stored
-
-# --- fields ---------------------------------------------------------------------------------------
 
 
 def test_a_microampere_at_a_tenth_of_a_millimetre():
@@ -116,61 +113,3 @@ def test_polarisation_is_a_length_times_a_field():
 def test_what_makes_no_field_is_refused(wrong, said):
     with pytest.raises(ContractError, match=said):
         wrong()
-
-
-# --- strength and duration ------------------------------------------------------------------------
-
-WIDTHS = np.array([5e-5, 1e-4, 2e-4, 5e-4, 1e-3])
-
-
-@given(st.floats(0.1, 1e3), st.floats(3e-5, 1e-3))
-def test_a_weiss_curve_is_found_again(rheobase, chronaxie):
-    fitted = fit_weiss(WIDTHS, rheobase * (1 + chronaxie / WIDTHS))
-    assert fitted.rheobase == pytest.approx(rheobase, rel=1e-9)
-    assert fitted.chronaxie_s == pytest.approx(chronaxie, rel=1e-9)
-    assert fitted.r2 == pytest.approx(1.0)
-    assert fitted.threshold(chronaxie) == pytest.approx(2 * rheobase, rel=1e-9)
-
-
-def test_thresholds_of_a_leaky_membrane_are_lapicques():
-    """Many widths in one bisection; I = I_rh / (1 - exp(-PW / τ)), which is nearly but not quite Weiss."""
-    tau = 3e-4
-    exact = 2.0 / (1 - np.exp(-WIDTHS / tau))
-    asked = []
-
-    def fires(amplitude):
-        asked.append(1)
-        return amplitude * (1 - np.exp(-WIDTHS / tau)) >= 2.0
-
-    found = thresholds(fires, 0.0, np.full(5, 100.0), relative=1e-4)
-    assert (found >= exact).all()
-    np.testing.assert_allclose(found, exact, rtol=1e-4)
-    assert len(asked) < 25
-    fitted = fit_weiss(WIDTHS, found)
-    assert 0.99 < fitted.r2 < 0.9999999
-    assert tau * np.log(2) < fitted.chronaxie_s < 2 * tau, "the limits of long and of short pulses"
-
-
-def test_a_bracket_without_a_threshold_is_refused():
-    with pytest.raises(ContractError, match="silence at low"):
-        thresholds(lambda a: a > 1.0, 2.0, 3.0)
-    with pytest.raises(ContractError, match=r"excitation at high, not so at \[3\.\]"):
-        thresholds(lambda a: a > 5.0, 2.0, [3.0, 6.0])
-    with pytest.raises(ContractError, match="low < high"):
-        thresholds(lambda a: a > 5.0, 3.0, 2.0)
-    with pytest.raises(ContractError, match="low < high"):
-        thresholds(lambda a: a > 5.0, np.nan, 2.0)
-    with pytest.raises(ContractError, match="relative"):
-        thresholds(lambda a: a > 5.0, 0.0, 20.0, relative=0.0)
-
-
-@pytest.mark.parametrize(
-    ("widths", "found"),
-    [
-        ([1e-4, 2e-4], [2.0, 1.0]), ([1e-4, 1e-4, 2e-4], [2, 2, 1]), ([1e-4, 2e-4, 3e-4], [2.0, 1.0]),
-        ([1e-4, -2e-4, 3e-4], [2, 1, 1]), ([1e-4, 2e-4, 3e-4], [2, np.nan, 1]), ([1e-4, 2e-4, 3e-4], [2, 0, 1]),
-    ],
-)  # fmt: skip
-def test_what_is_no_curve_is_refused(widths, found):
-    with pytest.raises(ContractError, match="fit_weiss: expected"):
-        fit_weiss(widths, found)
