@@ -74,4 +74,5 @@ class Conditioning:
         n = circuit.n_neurons
         full = np.full((n, n), np.nan)
         full[~np.eye(n, dtype=bool)] = circuit.w
-        return np.nanmean(full.reshape(2, self.n_site, 2, self.n_site), axis=(1, 3))
+        mean: F64 = np.nanmean(full.reshape(2, self.n_site, 2, self.n_site), axis=(1, 3))
+        return mean

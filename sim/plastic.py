@@ -120,9 +120,10 @@ class Plastic:
         self._rule = self.pairs.kernel_rule() if self.reward is None else self.reward.kernel_rule(self.pairs)
         reward, home = self.reward or Reward(), self.homeostasis
         self._slow = Slow(
-            whole_steps(self.name, self.dt_s), self.reward is not None, reward.tau_dopamine_s,
-            home.target_hz if home else 0.0, home.tau_rate_s if home else 1.0, home.tau_scaling_s if home else 1.0,
-            round(1.0 / (self.weights_hz * self.dt_s)), self.pairs.low, self.pairs.high,
+            whole_steps(self.name, self.dt_s), self.reward is not None, float(reward.tau_dopamine_s),
+            float(home.target_hz) if home else 0.0, float(home.tau_rate_s) if home else 1.0,
+            float(home.tau_scaling_s) if home else 1.0, self._steps("weights_hz", 1.0 / self.weights_hz),
+            float(self.pairs.low), float(self.pairs.high),
         )  # fmt: skip
         self._graph = self._wired()
         noise = Noise(seed, self.name, 1 + MOST + 2 * self.n_neurons)
@@ -186,6 +187,7 @@ class Plastic:
         self.receive("background", np.full(self.n_neurons, self.background_hz))
 
     def _check(self) -> None:
+        whole_steps(self.name, self.dt_s, 1e-3)
         for name in ("tau_m_s", "tau_excitation_s", "tau_inhibition_s", "delay_s", "peak", "weights_hz"):
             positive(self.name, name, getattr(self, name), "")
         for name in ("background", "inhibitory", "lateral", "inhibitory_hz"):
@@ -224,12 +226,12 @@ class Plastic:
         return n
 
     def _neuron(self) -> Cell:
-        return Cell(
+        values = (
             self.dt_s, self.tau_m_s, math.exp(-self.dt_s / self.tau_excitation_s),
             math.exp(-self.dt_s / self.tau_inhibition_s), -70.0, -54.0, -60.0, 0.0, -70.0, self.peak, self.background,
-            self.inhibitory, self.inhibitory_hz * self.dt_s, self.lateral,
-            float(self.trigger.kick_mv) if self.trigger else 0.0,
+            self.inhibitory, self.inhibitory_hz * self.dt_s, self.lateral, self.trigger.kick_mv if self.trigger else 0,
         )  # fmt: skip
+        return Cell(*map(float, values))
 
     def _wired(self) -> Graph:
         n, m = self.n_neurons, self.n_inputs

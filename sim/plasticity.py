@@ -66,8 +66,8 @@ class PairRule:
         if self.pairs not in ("all", "nearest"):
             raise ContractError(f"PairRule.pairs: expected 'all' or 'nearest', given {self.pairs!r}")
         return Rule(
-            self.a_plus * self.high, self.a_minus * self.high, self.tau_plus_s, self.tau_minus_s, math.inf,
-            self.low, self.high, self.pairs == "nearest",
+            float(self.a_plus * self.high), float(self.a_minus * self.high), float(self.tau_plus_s),
+            float(self.tau_minus_s), math.inf, float(self.low), float(self.high), self.pairs == "nearest",
         )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ class Reward:
         positive("Reward", "tau_eligibility_s", self.tau_eligibility_s, "s")
         positive("Reward", "tau_dopamine_s", self.tau_dopamine_s, "s")
         return pairs.kernel_rule()._replace(
-            tau_eligibility_s=self.tau_eligibility_s, low=-math.inf, high=math.inf
+            tau_eligibility_s=float(self.tau_eligibility_s), low=-math.inf, high=math.inf
         )
 
 
@@ -231,7 +231,8 @@ def _replayable(
     pairs: PairRule, pre: AnyArray, post: AnyArray, w: F64, released: F64, n_blocks: int
 ) -> None:
     arrivals = np.asarray(pre)
-    if arrivals.ndim != 2 or arrivals.shape[1] != 2 or np.ndim(post) != 1 or w.ndim != 1 or released.shape != (n_blocks,):
+    pairs_of_int = arrivals.ndim == 2 and arrivals.shape[1] == 2
+    if not pairs_of_int or np.ndim(post) != 1 or w.ndim != 1 or released.shape != (n_blocks,):
         raise ContractError(
             f"replay: expected pre (n, 2), post (m,), w (n_sources,) and released ({n_blocks},), given "
             f"{arrivals.shape}, {np.shape(post)}, {w.shape} and {released.shape}"

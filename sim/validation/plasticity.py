@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bmi.signals import F64, AnyArray
 from sim.validation import Check, Row, between, holds, near, stored
+
+if TYPE_CHECKING:
+    from sim.plasticity import PairRule
 
 SONG = "Song, Miller & Abbott (2000)"
 
@@ -44,11 +48,8 @@ def trains(seed: int) -> tuple[AnyArray, AnyArray]:
     return np.argwhere(rng.random((50_000, 20)) < 1e-3), np.flatnonzero(rng.random(50_000) < 1e-3)
 
 
-def all_pairs(rule: object, pre: AnyArray, post: AnyArray, n: int) -> F64:
+def all_pairs(rule: PairRule, pre: AnyArray, post: AnyArray, n: int) -> F64:
     """Return each synapse's change as the sum over all pairs of spikes; equal times potentiate."""
-    from sim.plasticity import PairRule
-
-    assert isinstance(rule, PairRule)
     total = np.zeros(n)
     for j in range(n):
         lag_s = (post[:, None] - pre[pre[:, 1] == j, 0][None, :]) * 1e-4
@@ -116,7 +117,8 @@ def rewarded() -> Iterator[Row]:
     chance = "0.5 within the interval"
     tests = "share right in 100 trials without learning, 10 seeds"
     yield holds("M6", f"R-STDP before: {tests}", chance, told(before), astride(before), source=source)
-    yield between("M6", f"R-STDP after 300 trials, least of seeds: {tests}", 0.8, 1.0, float(after.min()), source=source)
+    least = f"R-STDP after 300 trials, least of seeds: {tests}"
+    yield between("M6", least, 0.8, 1.0, float(after.min()), source=source)
     yield holds("M6", f"R-STDP after 300 trials: {tests}", "interval above 0.8", told(after),
                 interval(after)[0] > 0.8, source=source)  # fmt: skip
     yield holds("M6", f"control, rewarded by a coin: {tests}", chance, told(coin), astride(coin), source=source)

@@ -26,7 +26,7 @@ pre = np.stack(np.nonzero(rng.random((n, N_PRE)) < 12.0 * DT_S), 1)
 post = np.flatnonzero(rng.random(n) < 15.0 * DT_S)
 post = np.unique(np.concatenate([post, rng.choice(pre[:, 0], 20)]))  # equal times
 reward = np.zeros(round(SECONDS / 0.010))
-reward[rng.choice(len(reward), 12)] = rng.choice([-60.0, 100.0], 12)
+reward[rng.choice(len(reward), 12)] = rng.choice([-900.0, 1500.0], 12)
 """1/s, held for 10 ms."""
 
 tau, tauc, taud = TAU_S * b2.second, TAU_C_S * b2.second, TAU_D_S * b2.second
@@ -52,7 +52,8 @@ modulated.w = 0.5
 keep = float(np.exp(-0.010 / TAU_D_S))
 # At a grid line: dopamine after the 10 ms just past, then the weights.
 modulated.run_regularly(
-    "d = d * keep + int(t > 5*ms) * released(t - 5*ms) * taud * (1 - keep)\nw = clip(w + c * exp(-t / tauc) * d * 0.010, 0, 1)",
+    "d = d * keep + int(t > 5*ms) * released(t - 5*ms) * taud * (1 - keep)\n"
+    "w = clip(w + c * exp(-t / tauc) * d * 0.010, 0, 1)",
     dt=10 * b2.ms, when="start",
 )  # fmt: skip
 
