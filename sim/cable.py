@@ -12,8 +12,8 @@ as well, so that it enters as the current G (Vₑ,ⱼ - Vₑ,ᵢ) between neighb
 An NMDA conductance is blocked by magnesium, B = 1 / (1 + [Mg] / 3.57 mM e^(-0.062 V / mV)) [4]_; the more a place is
 depolarised, the more it depolarises, which makes plateaus.
 
-Rates are read from a table of 0.1 mV steps between -200 and 200 mV (linear between; potentials are within 0.01 mV of
-those with exact rates); beyond, a gate moves as it does at the edge.
+Rates are read from a table of 0.1 mV steps between -200 and 200 mV (linear between); beyond, a gate moves as it does
+at the edge. Over 60 ms of spikes potentials are within 0.02 mV of NEURON's with exact rates at the same step.
 
 .. [1] Hodgkin & Huxley (1952) J Physiol 117:500.
 .. [2] Hines (1984) Int J Biomed Comput 15:69.
@@ -35,7 +35,7 @@ from annotated_types import Ge, Gt, Le
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
-from sim._cable_kernels import LANES, Group, Inputs, Law, Shown, advance
+from sim._cable_kernels import LANES, Group, Inputs, Law, Shown, advance, solve_one
 from sim.component import Port, checked, whole_steps
 from sim.morphology import Branch, Site, Tree, grow, hines
 
@@ -348,3 +348,28 @@ class Cable:
         """Return the membrane potential of every compartment, (n_cells, n_compartments), mV; a copy."""
         wide = self._state["v"].reshape(self._groups, self.tree.n_nodes, self._lanes).swapaxes(1, 2)
         return wide.reshape(-1, self.tree.n_nodes)[: self.n_cells, self._place[: self.n_compartments]]
+
+
+def resistances(tree: Tree, compartment: int) -> F64:
+    """Return the steady potential of every compartment for a unit of current at ``compartment``, MΩ, gates shut.
+
+    The element ``compartment`` is the input resistance there, others the transfer resistances, which are the same
+    either way; their ratio to it is the attenuation from there to each place.
+
+    Raises
+    ------
+    ContractError
+        If there is no such compartment.
+    """
+    n = len(tree.area_um2)
+    if not 0 <= compartment < n:
+        raise ContractError(f"resistances: no compartment {compartment}; the cell has {n}, counted from 0")
+    order = hines(tree)
+    place = np.argsort(order.node)
+    diagonal = np.zeros(tree.n_nodes)
+    diagonal[place[:n]] = tree.leak_us
+    np.add.at(diagonal, place[tree.edges.ravel()], np.repeat(tree.axial_us, 2))
+    right, v = np.zeros(tree.n_nodes), np.zeros(tree.n_nodes)
+    right[place[compartment]] = 1.0
+    solve_one(order.parent.astype(np.int32), order.axial_us, diagonal, right, v)
+    return v[place[:n]]
