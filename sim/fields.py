@@ -99,22 +99,30 @@ def uniform_mv(places_um: F64, field_v_m: Any) -> F64:
     return -1e-3 * positions(places_um, "um") @ field
 
 
-def polarisation_mv(field_v_m: float, *, lambda_mv_per_v_m: float = 0.12) -> float:
-    """Return by how much a uniform field along a cell's axis depolarises its soma, mV: ΔV = λ E.
+def polarisation_mv(field_v_m: Any, *, lambda_mv_per_v_m: float = 0.12) -> F64:
+    """Return by how much a uniform field depolarises somata, mV: ΔV = λ E.
+
+    Parameters
+    ----------
+    field_v_m : array, any shape
+        Component of the field along the axis of each cell, from dendrite to soma, V/m.
+    lambda_mv_per_v_m : float
+        Polarisation length: 1 mV for each V/m is 1 mm.
 
     Raises
     ------
     ContractError
-        If λ is outside 0.1 to 0.2 mV for each V/m.
+        If λ is outside 0.1 to 0.2 mV for each V/m, or the field not finite.
     """
-    number("polarisation_mv: field_v_m", field_v_m)
-    number("polarisation_mv: lambda_mv_per_v_m", lambda_mv_per_v_m)
+    field = np.array(field_v_m, np.float64)
+    if not np.isfinite(field).all():
+        raise ContractError(f"polarisation_mv: expected field_v_m finite, V/m, given {field[~np.isfinite(field)][:3]}")
     if not LEAST_LAMBDA <= lambda_mv_per_v_m <= MOST_LAMBDA:
         raise ContractError(
             f"polarisation_mv: lambda_mv_per_v_m is {lambda_mv_per_v_m:g} mV for each V/m, expected {LEAST_LAMBDA} to "
             f"{MOST_LAMBDA}, where pyramidal cells lie; for other cells drive a cable with uniform_mv"
         )
-    return lambda_mv_per_v_m * field_v_m
+    return np.asarray(lambda_mv_per_v_m * field)
 
 
 def activating_mv_ms(

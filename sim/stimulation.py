@@ -251,6 +251,8 @@ class PulseTrain:
             number("PulseTrain.duration_s", self.duration_s, least=self.pulse.duration_s)
         elif self.n_pulses is not None:
             number("PulseTrain.n_pulses", self.n_pulses, least=1)
+            if self.n_pulses != int(self.n_pulses):
+                raise ContractError(f"PulseTrain.n_pulses: expected a whole number, given {self.n_pulses:g}")
         self.contact.check(self.pulse, self.rate_hz, where="PulseTrain")
 
     @property

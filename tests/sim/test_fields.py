@@ -86,7 +86,7 @@ def test_neurons_first_step_follows_from_the_activating_function():
 
 def test_polarisation_is_a_length_times_a_field():
     assert polarisation_mv(1.0) == 0.12
-    assert polarisation_mv(-2.0, lambda_mv_per_v_m=0.2) == -0.4
+    np.testing.assert_array_equal(polarisation_mv([-2.0, 0.0], lambda_mv_per_v_m=0.2), [-0.4, 0.0])
     for value in (0.09, 0.21, np.nan):
         with pytest.raises(ContractError, match="lambda_mv_per_v_m"):
             polarisation_mv(1.0, lambda_mv_per_v_m=value)

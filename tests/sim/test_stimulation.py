@@ -111,6 +111,7 @@ def test_each_phase_keeps_its_charge_and_a_train_its_number():
     [
         ({"rate_hz": -1.0}, "rate_hz"), ({"rate_hz": math.nan}, "rate_hz"), ({"start_s": -1.0}, "start_s"),
         ({"n_pulses": None}, "give one"), ({"duration_s": 1.0}, "give one"), ({"n_pulses": 0}, "n_pulses"),
+        ({"n_pulses": 1.5}, "whole number"),
         ({"n_pulses": None, "duration_s": 1e-6}, "duration_s"),
         ({"rate_hz": 9000.0}, "duration of a pulse is 1.08 of the period"),
     ],

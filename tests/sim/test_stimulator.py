@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bmi.errors import ContractError
 from sim.assembly import Assembly
+from sim.exactness import exactness
 from sim.preparation import Preparation
 from sim.stimulation import Contact, Pulse, PulseTrain
 from sim.stimulator import Stimulator
@@ -42,6 +43,13 @@ def steered(p, cuts):
 def test_the_stimulator_is_the_same_bits_however_it_is_cut(cuts):
     cuts = [*cuts, 2400 - sum(cuts)] if sum(cuts) < 2400 else [2400]
     np.testing.assert_array_equal(steered(prepared(), cuts), steered(prepared(), [2400]))
+
+
+def test_however_it_is_run_no_value_differs():
+    drive = [("amplitude_ua", 0.0, -1000.0), ("rate_hz", 0.013, 333.0), ("width_s", 0.1, 2e-4), ("rate_hz", 0.2, 77.7)]
+    counts = exactness(lambda: Stimulator(contact=DBS, gap_s=5e-5), drive, seconds=0.3, seed=3)
+    assert len(counts) == 7
+    assert all(c.values > 1000 and c.differing == 0 for c in counts)
 
 
 @pytest.mark.parametrize("cuts", [(3, 7), (1, 9), (9, 1)])
