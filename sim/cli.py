@@ -48,6 +48,29 @@ def validate(
         raise typer.Exit(1)
 
 
+@app.command()
+def show(
+    component: Annotated[str | None, typer.Argument(help="What to draw; without it, what there is.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture: png, svg or pdf; COMPONENT.png by default.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Draw a component: traces, f-I curves, rasters, tuning, what a drug or a pulse does. Needs extra 'plot'.
+
+    Example:  [bold]bmi sim show basal-ganglia --out ganglia.png[/bold]
+    """
+    from sim import pictures
+
+    if component is None:
+        names = pictures.names()
+        typer.echo(json.dumps(names) if as_json else "\n".join(names))
+        return
+    path = out or Path(f"{component}.png")
+    about = pictures.show(component, path, seed=seed)
+    typer.echo(json.dumps({"component": component, "file": str(path), "shows": about, "seed": seed},
+                          ensure_ascii=False) if as_json else f"{path}: {about}")  # fmt: skip
+
+
 def _print(rows: list[Row]) -> None:
     from rich.console import Console
     from rich.table import Table

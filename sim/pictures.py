@@ -1,0 +1,87 @@
+"""What the parts of the patient do, drawn: one page a component. ``bmi sim show``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bmi.errors import ContractError, PluginError
+from bmi.registry import nearest
+from bmi.signals import AnyArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#5B5B5B")
+"""Okabe and Ito's palette."""
+
+
+def names() -> list[str]:
+    """Return the components there is a picture of, smallest scale first."""
+    return list(_pictures())
+
+
+def show(name: str, path: Path, *, seed: int = 1) -> str:
+    """Draw the component ``name`` into ``path`` (png, svg or pdf) and return what is to be seen, in one line.
+
+    Raises
+    ------
+    ContractError
+        If there is no such picture, or the file cannot be written.
+    PluginError
+        If matplotlib is missing.
+    """
+    found = _pictures()
+    if name not in found:
+        known = ", ".join(found)
+        raise ContractError(f"sim show: no component {name!r}{nearest(name, list(found))}; there are {known}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as e:
+        raise PluginError("sim show: matplotlib is missing; pip install 'multiscale-bmi[plot]'") from e
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    about = found[name](figure, seed)
+    figure.suptitle(f"{about}   ·   simulated, seed {seed}; research use only", fontsize=10)
+    try:
+        figure.savefig(path, dpi=110)
+    except (OSError, ValueError) as e:
+        raise ContractError(f"sim show: cannot write {path}: {e}; give a png, svg or pdf in a folder there is") from e
+    return about
+
+
+def _pictures() -> dict[str, Callable[[Figure, int], str]]:
+    from sim import pictures_cells as cells
+    from sim import pictures_circuits as circuits
+    from sim import pictures_stimulation as stimulation
+
+    return {
+        "cells": cells.cells, "cable": cells.cable, "synapse": cells.synapse, "plasticity": circuits.plasticity,
+        "network": circuits.network, "tissue": circuits.tissue, "basal-ganglia": circuits.basal_ganglia,
+        "stimulation": stimulation.stimulation, "drugs": cells.drugs,
+    }  # fmt: skip
+
+
+def grid(figure: Figure, rows: int, columns: int) -> list[Axes]:
+    """Return the axes of a page, row by row, plain."""
+    found: list[Any] = list(np.ravel(figure.subplots(rows, columns)))
+    for axes in found:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+    return found
+
+
+def label(axes: Axes, title: str, x: str, y: str) -> None:
+    """Write title and labels."""
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel(x, fontsize=8)
+    axes.set_ylabel(y, fontsize=8)
+
+
+def raster(axes: Axes, spikes: AnyArray, dt_s: float, colour: str = "k", every: int = 1) -> None:
+    """Draw spikes (n, 2) of step and neuron as dots, of each ``every``-th neuron."""
+    shown = spikes[spikes[:, 1] % every == 0]
+    axes.plot(shown[:, 0] * dt_s, shown[:, 1], ".", color=colour, ms=1.5, rasterized=True)
