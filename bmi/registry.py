@@ -11,7 +11,7 @@ from bmi.errors import PluginError
 
 KINDS = (
     "sources", "stages", "decoders", "clicks", "learners", "intentions", "tasks", "devices", "worlds", "formats",
-    "commands",
+    "components", "commands",
 )  # fmt: skip
 """Entry-point groups are these names behind ``bmi.``."""
 

@@ -44,5 +44,5 @@ def test_a_wrong_name_gets_the_nearest(tmp_path):
 
 @pytest.mark.parametrize("where", ["page.docx", "nowhere/page.png"])
 def test_a_file_that_cannot_be_written_is_told(where, tmp_path):
-    with pytest.raises(ContractError, match="cannot write .*; give a png, svg or pdf in a folder there is"):
+    with pytest.raises(ContractError, match=r"cannot write .*; give a png, svg or pdf in a folder there is"):
         pictures.show("drugs", tmp_path / where)
