@@ -128,7 +128,7 @@ class Stimulator:
         onset, amplitude, width = self._onsets[0], self._held[0], self._held[1]
         pulse = Pulse(amplitude_ua=float(amplitude), width_s=float(width), gap_s=self.gap_s)
         first = max(0, math.floor(onset) - begin)
-        last = min(len(out), math.ceil(onset + pulse.duration_s / self.dt_s) - begin + 1)
+        last = min(len(out), math.ceil(onset + pulse.duration_s / self.dt_s) - begin)
         if first < last:
             edges = np.arange(begin + first, begin + last + 1) - onset
             out[first:last] += np.diff(pulse.charge(edges * self.dt_s)) / self.dt_s

@@ -157,6 +157,7 @@ def test_a_micro_electrode_says_what_it_bears_and_is_not_asked_for_shannons_k():
         ("amplitude_ua", Pulse(amplitude_ua=-101.0, width_s=1e-4), 100.0),
         ("amplitude_ua", Pulse(amplitude_ua=-60.0, width_s=2e-4, second_ua=120.0), 100.0),
         ("charge_uc", Pulse(amplitude_ua=-99.0, width_s=2.1e-4), 100.0),
+        ("charge_uc", Pulse(amplitude_ua=-90.2, width_s=2.22e-4, second_ua=89.4, second_width_s=2.22e-4), 100.0),
         ("rate_hz", Pulse(amplitude_ua=-10.0, width_s=1e-4), 301.0),
         ("duty", Pulse(amplitude_ua=-10.0, width_s=1.9e-3), 140.0),
     ],

@@ -86,6 +86,17 @@ def test_a_pulse_that_has_begun_ends_as_it_began():
     assert not current[210:].any()
 
 
+def test_a_faster_rate_waits_for_the_pulse_that_has_begun():
+    p = prepared(rate_hz=100.1, width_s=1e-3, dt_s=1e-4, amplitude_ua=-500.0)
+    p.give("rate_hz", 0.01, 1000.0)
+    p.give("width_s", 0.01, 1e-4)
+    current = p.advance_s(0.015)["current_ua"]
+    np.testing.assert_allclose(current[101:109], -500.0, rtol=1e-5)
+    np.testing.assert_allclose(current[110:119], 500.0, rtol=1e-5)
+    assert np.abs(current).max() <= 500.0 * (1 + 1e-5), "two pulses never add up"
+    assert (current[120:] < -400.0).sum() == 3
+
+
 def test_a_new_rate_counts_from_the_last_pulse():
     p = prepared(rate_hz=10.0)
     p.give("rate_hz", 0.02, 20.0)
