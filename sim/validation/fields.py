@@ -1,8 +1,8 @@
 """Acceptance figures of electrical stimulation: the field of a point, limits that hold, and an axon beside a source.
 
 The axon is the squid's membrane on a cable 10 µm thick and 6 mm long (151 compartments, 35.4 Ω cm) at 18.5 °C, the
-temperature of the measurements of conduction; at 6.3 °C the chronaxie at 100 µm is 0.85 ms. The source is a point beside
-its middle. Pulses are cathodic first; the second phase comes 10 ms later, after the response, as chronaxies are
+temperature of the measurements of conduction; at 6.3 °C chronaxies are longer, 0.85 ms at 100 µm. The source is a point
+beside its middle. Pulses are cathodic first; the second phase comes 10 ms later, after the response, as chronaxies are
 measured with one phase. They grow with the distance of the source, since the membrane near it is not charged alone:
 0.39 ms at 50 µm, 0.48 at 100, 0.67 at 200, beyond 0.7 from about 220 µm on.
 """
