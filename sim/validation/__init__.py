@@ -117,7 +117,19 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
 
 
 def _all() -> list[Check]:
-    from sim.validation import cable, drugs, fields, ganglia, graphs, membrane, networks, plasticity, synapse, tissue
+    from sim.validation import (
+        cable,
+        drugs,
+        exact,
+        fields,
+        ganglia,
+        graphs,
+        membrane,
+        networks,
+        plasticity,
+        synapse,
+        tissue,
+    )  # fmt: skip
 
-    topics = (membrane, synapse, plasticity, cable, drugs, networks, tissue, graphs, fields, ganglia)
+    topics = (membrane, synapse, plasticity, cable, drugs, networks, tissue, graphs, fields, ganglia, exact)
     return [check for topic in topics for check in topic.CHECKS]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from oscillator import Oscillators
 
+from bmi import registry
 from sim.exactness import exactness
+from sim.validation.exact import SEED, SUBJECTS
 
 DRIVE = [("force", 0.0, (1.0, 0.0)), ("force", 0.213, (0.0, 40.0))]
 
@@ -55,3 +57,16 @@ CHEATS = [(Sequential, "snapshot"), (Sequential, "fork"), (Global, "1 and 2 thre
 @pytest.mark.parametrize(("make", "where"), CHEATS)
 def test_hidden_state_is_found(make, where):
     assert found(make)[where] > 0
+
+
+def test_every_registered_component_is_examined():
+    assert set(SUBJECTS) == set(registry.names("components"))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_every_component_differs_nowhere(name):
+    make, drive, _ = SUBJECTS[name]()
+    early = [(port, t / 10.0, value) for port, t, value in drive]
+    counts = exactness(make, early, seconds=0.2, seed=SEED)
+    assert {c.how: c.differing for c in counts if c.differing} == {}
+    assert min(c.values for c in counts) > 200
