@@ -85,7 +85,10 @@ def _threads(make: Callable[[], Component], drive: Drive, seed: int, seconds: fl
             for name, t, value in drive:
                 part.give(name, t, value)
         shown = both.advance(round(seconds * 100))
-        runs.append({f"{p} {k}": rows for p, outputs in shown.items() for k, rows in outputs.items()})
+        run = {f"{p} {k}": rows for p, outputs in shown.items() for k, rows in outputs.items()}
+        for p, part in both.parts.items():
+            run |= {f"{p} state {k}": v for k, v in part.component.state().items()}
+        runs.append(run)
     return _compare("1 and 2 threads", *runs)
 
 
