@@ -167,6 +167,11 @@ class Cable:
             raise ContractError(f"{self.name}: sites are {names}, expected at least one, each with a name of its own")
         if self._spike_site() not in names:
             raise ContractError(f"{self.name}: no site {self.spike_site!r} for spikes; there are {', '.join(names)}")
+        for field, low, high in (("celsius", 0, 45), ("rest_mv", -200, 200), ("threshold_mv", -200, 200),
+                                 ("e_na_mv", -200, 200), ("e_k_mv", -200, 200), ("e_inhibitory_mv", -200, 200),
+                                 ("mg_mm", 0, 1000)):  # fmt: skip
+            if not low <= (value := getattr(self, field)) <= high:
+                raise ContractError(f"{self.name}: {field} is {value:g}, expected {low} to {high}")
         if self.n_cells < 1 or self.threads < 1:
             raise ContractError(
                 f"{self.name}: n_cells is {self.n_cells} and threads {self.threads}, expected at least 1 each"
