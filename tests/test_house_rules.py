@@ -87,6 +87,7 @@ PLACES = {
         "in bmi/report*.py and sim/pictures*.py",
         lambda p: name(p).startswith(("bmi/report", "sim/pictures")) and p.parent.name in PACKAGES,
     ),
+    "networkx": ("in sim/circuits/structure.py", lambda p: name(p) == "sim/circuits/structure.py"),
     "pyarrow": ("in bmi/sweep/table.py", lambda p: name(p) == "bmi/sweep/table.py"),
 
 }  # fmt: skip
@@ -104,7 +105,7 @@ def test_it_is_imported_only_where_it_lives(package):
     assert not wrong, f"{package} is imported only {where}"
 
 
-@pytest.mark.parametrize("package", ["torch", "matplotlib", "pyarrow"])
+@pytest.mark.parametrize("package", ["torch", "matplotlib", "pyarrow", "networkx"])
 def test_what_is_heavy_and_optional_is_imported_when_used(package):
     wrong = [
         f"{name(p)}:{line}"
@@ -127,7 +128,8 @@ def test_kernels_import_nothing_but_numba_and_arithmetic():
     assert not wrong
 
 
-LIGHT = ["numba", "scipy", "pydantic", "pylsl", "typer", "rich", "yaml", "mcap", "matplotlib", "torch", "pyarrow"]
+LIGHT = ["numba", "scipy", "pydantic", "pylsl", "typer", "rich", "yaml", "mcap", "matplotlib", "torch", "pyarrow",
+         "networkx"]  # fmt: skip
 
 
 def test_importing_bmi_is_light():
