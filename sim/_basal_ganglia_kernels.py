@@ -38,29 +38,6 @@ E_1_5, E_6_5, E_10_75, E_11 = (math.exp(k) for k in (1.5, 6.5, 10.75, 11.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rest(x: F64) -> None:
-    """Set gates to what they tend to at the present voltage, calcium to 0.1 and synapses to nothing."""
-    x[STN_S:GP_V] = 0.0
-    x[GPE_S:] = 0.0
-    for i in range(LANES):
-        v = x[TH_V + i]
-        x[TH_H + i] = 1.0 / (1.0 + exp64((v + 41.0) / 4.0))
-        x[TH_R + i] = 1.0 / (1.0 + exp64((v + 84.0) / 4.0))
-        v = x[STN_V + i]
-        x[STN_N + i] = 1.0 / (1.0 + exp64((v + 32.0) / -8.0))
-        x[STN_H + i] = 1.0 / (1.0 + exp64((v + 39.0) / 3.1))
-        x[STN_R + i] = 1.0 / (1.0 + exp64((v + 67.0) / 2.0))
-        x[STN_C + i] = 1.0 / (1.0 + exp64((v + 20.0) / -8.0))
-        x[STN_CA + i] = 0.1
-    for i in range(PAIR):
-        v = x[GP_V + i]
-        x[GP_N + i] = 1.0 / (1.0 + exp64((v + 50.0) / -14.0))
-        x[GP_H + i] = 1.0 / (1.0 + exp64((v + 58.0) / 12.0))
-        x[GP_R + i] = 1.0 / (1.0 + exp64((v + 70.0) / 2.0))
-        x[GP_CA + i] = 0.1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def slope(gate: float, e: float, f: float, least: float, span: float) -> float:
     """Return (1 / (1 + e) - gate) / (least + span / (1 + f)) with one division."""
     return (1.0 - gate * (1.0 + e)) * (1.0 + f) / ((1.0 + e) * (least * (1.0 + f) + span))
@@ -149,9 +126,9 @@ def pallidum(x: F64, dt: float, w: F64, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def synapses(x: F64, gpe: float, gpi: float, bias: F64, w: F64) -> None:
-    """Copy what STN and GPe release around the ring, then add synaptic and applied current to the slopes in ``w``.
+    """Add synaptic and applied current, ``gpe`` and ``gpi``, to the slopes of voltages in ``w``.
 
-    Comes before the nuclei advance what they release, and takes part after: call ``ring`` first, this one last.
+    ``ring`` was called before the nuclei advanced what they release.
     """
     n = bias.shape[0]
     for i in range(n):
@@ -185,19 +162,3 @@ def alpha(x: F64, s: int, z: int, dt: float, n: int) -> None:
     for i in range(n):
         x[s + i] += dt * x[z + i]
         x[z + i] -= dt * (2.0 / TAU_MS * x[z + i] + x[s + i] / (TAU_MS * TAU_MS))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def nuclei(x: F64, smc: float, dbs: float, loss: float, bias: F64, dt: float, w: F64) -> None:
-    """Advance gates, calcium and synapses by ``dt`` and leave the slopes of all voltages in ``w``, mV/ms.
-
-    ``smc`` and ``dbs`` are current densities into thalamus and subthalamus, ``loss`` that of dopamine in [0, 1].
-    """
-    n = bias.shape[0]
-    ring(x, w, n)
-    thalamus(x, smc, dt, w, n + 2)
-    subthalamus(x, 33.0 - 10.0 * loss + dbs, dt, w, n + 2)
-    pallidum(x, dt, w, 2 * n)
-    synapses(x, 21.0 - 13.0 * loss, 22.0 - 6.0 * loss, bias, w)
-    alpha(x, STN_S, STN_Z, dt, n)
-    alpha(x, GPI_S, GPI_Z, dt, n)

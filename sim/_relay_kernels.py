@@ -19,12 +19,18 @@ from sim._basal_ganglia_kernels import (
     GPI_Z,
     KICK_GPI,
     KICK_STN,
+    STN_S,
     STN_V,
     STN_Z,
     TH_V,
     N,
-    nuclei,
-)  # fmt: skip
+    alpha,
+    pallidum,
+    ring,
+    subthalamus,
+    synapses,
+    thalamus,
+)
 from sim._noise_kernels import uniforms
 
 TH, STN, GPE, GPI = range(4)
@@ -148,11 +154,19 @@ def advance(
     w, spikes, n_spikes = work.w, shown.spikes, 0
     th, stn, gp = x[TH_V : TH_V + N], x[STN_V : STN_V + N], x[GP_V : GP_V + 2 * N]
     d_th, d_stn, d_gp = w[D_TH : D_TH + N], w[D_STN : D_STN + N], w[D_GP : D_GP + 2 * N]
+    n_cells = drive.bias.shape[0]  # not the constant: LLVM would unroll
     shown.found[:] = 0
     for _ in range(n):
         step = clocks.count[0]
         smc = cortex(drive, clocks, key, dt, work, shown)
-        nuclei(x, smc, stimulator(drive.dbs, clocks.dbs, dt), drive.dopamine_loss[0], drive.bias, dt, w)
+        dbs, loss = stimulator(drive.dbs, clocks.dbs, dt), drive.dopamine_loss[0]
+        ring(x, w, n_cells)
+        thalamus(x, smc, dt, w, n_cells + 2)
+        subthalamus(x, 33.0 - 10.0 * loss + dbs, dt, w, n_cells + 2)
+        pallidum(x, dt, w, 2 * n_cells)
+        synapses(x, 21.0 - 13.0 * loss, 22.0 - 6.0 * loss, drive.bias, w)
+        alpha(x, STN_S, STN_Z, dt, n_cells)
+        alpha(x, GPI_S, GPI_Z, dt, n_cells)
         before = n_spikes
         n_spikes = fire(th, d_th, dt, RELAYED_MV, TH * N, step, spikes, n_spikes)
         n_spikes = fire(stn, d_stn, dt, FIRED_MV, STN * N, step, spikes, n_spikes)

@@ -55,14 +55,35 @@ def rates_hz(spikes: AnyArray, *, dt_s: float, duration_s: float, n_cells: int =
 
 
 def spectrum(signal: AnyArray, *, rate_hz: float, window_s: float = 1.0) -> tuple[F64, F64]:
-    """Return frequencies, Hz, and power density of ``signal`` (n,), its mean removed: Welch, Hann windows, by halves.
+    """Return frequencies, Hz, and one-sided power density of ``signal`` (n,): Welch's method [1]_.
 
-    The first 200 ms are left out.
+    Hann windows of ``window_s`` that overlap by half, each without its mean; the first 200 ms are left out.
+
+    Raises
+    ------
+    ContractError
+        If there is not one window.
+
+    References
+    ----------
+    .. [1] Welch (1967) The use of fast Fourier transform for the estimation of power spectra. IEEE Trans Audio
+       Electroacoust 15: 70-73.
     """
-    from scipy.signal import welch
-
-    f, p = welch(signal[round(DROPPED_S * rate_hz) :].astype(float), rate_hz, nperseg=round(window_s * rate_hz))
-    return f, p
+    n = round(window_s * rate_hz)
+    late = np.asarray(signal, np.float64)[round(DROPPED_S * rate_hz) :]
+    if len(late) < n:
+        raise ContractError(
+            f"spectrum: {len(late) / rate_hz:g} s are left after the first {DROPPED_S:g} s; expected at least one "
+            f"window of {window_s:g} s: run for longer"
+        )
+    windows = np.lib.stride_tricks.sliding_window_view(late, n)[:: n - n // 2]
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n)
+    power = np.abs(np.fft.rfft((windows - windows.mean(1, keepdims=True)) * hann)) ** 2
+    density = 2.0 * power.mean(0) / (rate_hz * (hann**2).sum())
+    density[0] /= 2.0
+    if n % 2 == 0:
+        density[-1] /= 2.0
+    return np.fft.rfftfreq(n, 1.0 / rate_hz), density
 
 
 def band_power(signal: AnyArray, low_hz: float, high_hz: float, *, rate_hz: float) -> float:

@@ -141,9 +141,10 @@ def lone(name: str, currents: F64, seconds: float, dt_s: float, trace: int) -> t
     """
     from sim import _basal_ganglia_kernels as cells
     from sim._relay_kernels import FIRED_MV, RELAYED_MV
+    from sim.basal_ganglia import rest
 
     x, w, dt = np.full(cells.SIZE, -62.0), np.zeros(cells.SCRATCH), 1e3 * dt_s
-    cells.rest(x)
+    rest(x)
     first, slope = {
         "thalamus": (cells.TH_V, cells.D_TH), "stn": (cells.STN_V, cells.D_STN), "gp": (cells.GP_V, cells.D_GP),
     }[name]  # fmt: skip
