@@ -111,7 +111,7 @@ class Plastic:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second takes."""
-        return 1e-4 / self.dt_s * (0.0034 + 0.0004 * self.n_neurons)
+        return 1e-4 / self.dt_s * (0.0045 + 0.0005 * self.n_neurons)
 
     def bind(self, seed: int) -> None:
         """Lay out synapses, seed the draws, allocate and warm."""
