@@ -120,7 +120,7 @@ def fixed_probability(n_pre: int, n_post: int, p: float, rng: Generator) -> Grap
     while p > 0.0 and at < pairs:
         expected = (pairs - at) * p
         n = min(AT_ONCE, int(expected + 6.0 * math.sqrt(expected) + 16.0))
-        places = at + np.cumsum(rng.geometric(p, n))
+        places = at + np.cumsum(np.minimum(rng.geometric(p, n), pairs + 1))
         at = int(places[-1])
         found.append(places[: np.searchsorted(places, pairs)])
     flat = np.concatenate(found) if found else np.zeros(0, np.int64)
