@@ -35,14 +35,14 @@ def test_it_is_its_twin():
 
 
 def test_it_fires_as_in_brian2():
-    """Each spike is found at the end of its step, so that it is late by a step at most for each before it."""
+    """Each spike is found at the end of its step, and what that makes late adds up: 0.25 % of the time at most."""
     other = stored("brian2_adex").arrays
     c = single(other["current_pa"], 2.5e-5)
     found = c.step(20_000)[0]
     for i in range(len(other["current_pa"])):
         ours, theirs = found[found[:, 1] == i, 0] * 2.5e-5, other["t_s"][other["neuron"] == i]
         assert len(ours) == len(theirs)
-        assert np.all(np.abs(ours - theirs) < 2.5e-5 * np.arange(1, len(ours) + 1))
+        assert np.all(np.abs(ours - theirs) < 2.5e-3 * theirs + 2.5e-5)
 
 
 def test_intervals_lengthen_as_it_adapts():

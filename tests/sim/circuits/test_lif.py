@@ -42,7 +42,8 @@ def test_it_is_its_twin(synapses, delay_s):
     c.bind(5)
     v = c.state()["v"].astype(float)
     cell = {"dt_s": 1e-4, "tau_m_s": 20e-3, "tau_e_s": 5e-3, "tau_i_s": 10e-3, "rest_mv": 24.0, "reset_mv": 10.0,
-            "threshold_mv": 20.0, "hold": 20, "n_e": 40, "delay": round(delay_s / 1e-4), "synapses": synapses}  # fmt: skip
+            "threshold_mv": 20.0, "hold": 20, "n_e": 40, "delay": round(delay_s / 1e-4),
+            "synapses": synapses}  # fmt: skip
     edges = dense(c.graph_, 40, 0.8, -3.0)
     expected, v = lif_steps(600, v, np.zeros(50), np.zeros(50), edges, cell)
     found = c.step(600)[0]
