@@ -35,7 +35,8 @@ RESTING = {
 }
 """Voltage at which a gate is half open at rest and how steeply it closes, mV."""
 DT_LIMIT_S = 25e-6
-SMC_HZ = 14.0
+SMC_HZ, SMC_LIMIT_HZ, SMC_LIMIT_SCALE = 14.0, 40.0, 10.0
+"""The cortex's mean rate; above 40 Hz pulses come within the 25 ms in which the last may still be relayed."""
 
 
 @dataclass(kw_only=True)
@@ -170,10 +171,10 @@ class BasalGanglia:
             self._within(port, "", float(array), 0.0, 1.0)
             self._drive.dopamine_loss[0] = array
         elif port == "smc_rate_hz":
-            self._within(port, "Hz", float(array), 0.0, 40.0)
+            self._within(port, "Hz", float(array), 0.0, SMC_LIMIT_HZ)
             self._drive.smc_rate_hz[0] = array
         elif port == "smc_scale":
-            self._within(port, "", float(array), 0.0, 10.0)
+            self._within(port, "", float(array), 0.0, SMC_LIMIT_SCALE)
             self._drive.smc_scale[0] = array
         else:
             limits = (self.dbs_limit_ua_cm2, self.dbs_limit_hz, self.dbs_limit_s)

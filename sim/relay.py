@@ -79,11 +79,11 @@ def spectrum(signal: AnyArray, *, rate_hz: float, window_s: float = 1.0) -> tupl
     windows = np.lib.stride_tricks.sliding_window_view(late, n)[:: n - n // 2]
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n)
     power = np.abs(np.fft.rfft((windows - windows.mean(1, keepdims=True)) * hann)) ** 2
-    density = 2.0 * power.mean(0) / (rate_hz * (hann**2).sum())
+    density: F64 = 2.0 * power.mean(0) / (rate_hz * (hann**2).sum())
     density[0] /= 2.0
     if n % 2 == 0:
         density[-1] /= 2.0
-    return np.fft.rfftfreq(n, 1.0 / rate_hz), density
+    return np.arange(len(density)) * (rate_hz / n), density
 
 
 def band_power(signal: AnyArray, low_hz: float, high_hz: float, *, rate_hz: float) -> float:
