@@ -43,6 +43,7 @@ LONGEST_STEP_S = 1e-4
 LOW_MV, HIGH_MV, PER_MV = -200.0, 200.0, 10.0
 """The table's first and last potential, mV, and its rows a mV."""
 SCALES = ("na", "k", "leak")
+FLAT = ("v", "m", "h", "n", "capacity", "fixed", "na", "k", "drive", "activating")
 SYNAPSES = ("excitatory_us", "inhibitory_us", "nmda_us")
 
 
@@ -198,19 +199,14 @@ class Cable:
     def _allocate(self) -> None:
         nodes = self.tree.n_nodes
         flat, at_sites = (self._groups, nodes * self._lanes), (self._groups, len(self.sites), self._lanes)
-        names = ("v", "m", "h", "n", "capacity", "fixed", "na", "k", "drive", "activating")
-        self._state: dict[str, AnyArray] = {name: np.zeros(flat) for name in (*names, "injected")}
+        self._state: dict[str, AnyArray] = {name: np.zeros(flat) for name in (*FLAT, "injected")}
         self._state |= {name: np.zeros(at_sites) for name in SYNAPSES}
         self._state["stimulus"] = np.ones(round(GRID_S / self.dt_s))
         self._state["leak"] = np.ones(self.n_cells)
         self._state["above"] = np.zeros((self._groups, self._lanes), np.uint8)
         self._state["step"] = np.zeros(1, np.int64)
         scratch = [[np.zeros(flat[1], np.int32), *(np.zeros(flat[1]) for _ in range(5))] for _ in range(self._groups)]
-        self._group = [Group(*(self._state[name][g] for name in names), *scratch[g]) for g in range(self._groups)]
-        self._input = [
-            Inputs(self._site_nodes, *(self._state[name][g] for name in SYNAPSES), self._state["stimulus"])
-            for g in range(self._groups)
-        ]
+        self._scratch = scratch
         self._flow = [np.zeros(flat[1]) for _ in range(self._groups)]
 
     def reset(self) -> None:
@@ -308,7 +304,10 @@ class Cable:
         shown = [self._paper(g, n, rows) for g in range(self._groups)]
 
         def one(g: int) -> int:
-            return int(advance(first, n, self._law, self._group[g], self._input[g], shown[g]))
+            # Views made here, not kept: a copy of the component would hold copies of them.
+            group = Group(*(self._state[name][g] for name in FLAT), *self._scratch[g])
+            inputs = Inputs(self._site_nodes, *(self._state[name][g] for name in SYNAPSES), self._state["stimulus"])
+            return int(advance(first, n, self._law, group, inputs, shown[g]))
 
         if self.threads > 1 and self._groups > 1:
             with ThreadPoolExecutor(self.threads) as pool:
