@@ -1,0 +1,61 @@
+"""From a mutation to a circuit (M2): Nav1.1 with 65 % of its conductance, in the membrane and in motor cortex.
+
+``sim.validation.tissue`` asks whether the excitatory rate and its slow power rise with the loss. Power rises with the
+square of a rate that rises, whatever the neurons do together, so here synchrony is the correlation of counts of pairs,
+which knows nothing of the rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from sim.validation import Check, Row, holds
+
+SEEDS = 10
+BIN_MS = 100
+"""Counts of 100 ms: correlated by fluctuations slower than about 5 Hz."""
+
+
+def reaches() -> Iterator[Row]:
+    """One scale, two scales of description: f-I curve of the cell, rate and synchrony of the tissue."""
+    import numpy as np
+
+    from sim.refit import fi_curve
+
+    well, ill = fi_curve("pv"), fi_curve("pv", {"na": 0.65})
+    grid = np.linspace(well.rheobase_ua_cm2 * 1.05, 1.0, 40)
+    f, g = (np.interp(grid, c.current_ua_cm2, c.rate_hz, left=0.0) for c in (well, ill))
+    told = f"{f.mean():.1f} → {g.mean():.1f} Hz"
+    what = "pv, sodium ×1 → ×0.65: rate at every drive from onset to 1 µA/cm²"
+    yield holds("M2", what, "lower", told, bool((g < f).all()), source="own membrane's f-I curve")
+
+    pairs = np.array([[rate_and_correlation(seed, share) for share in (1.0, 0.65)] for seed in range(SEEDS)])
+    for k, (name, unit) in enumerate((("mean excitatory rate", " Hz"), ("mean correlation of counts, 100 ms", ""))):
+        up = int((pairs[:, 1, k] > pairs[:, 0, k]).sum())
+        p = sum(math.comb(SEEDS, i) for i in range(up, SEEDS + 1)) / 2.0**SEEDS
+        told = f"{up} of {SEEDS}, p = {p:.2g}; {pairs[:, 0, k].mean():.3g} → {pairs[:, 1, k].mean():.3g}{unit}"
+        what = f"PV sodium ×1 → ×0.65 in the tissue: {name} rises"
+        yield holds("M2", what, f"p < 0.01 over {SEEDS} seeds", told, p < 0.01, source="models' table M2; sign test")
+
+
+def rate_and_correlation(seed: int, share: float, seconds: int = 10) -> tuple[float, float]:
+    """Return the mean excitatory rate, Hz, and the mean correlation of two excitatory neurons' counts."""
+    import numpy as np
+
+    from sim.circuits.tissue import Tissue
+    from sim.preparation import Preparation
+
+    tissue = Tissue(plastic=False)
+    run = Preparation(tissue, seed)
+    run.give("nav11", 0.0, share)
+    run.advance_s(1.0)
+    counts = run.advance_s(float(seconds))["counts"][:, : tissue.anatomy_.n_exc].astype(np.float64)
+    bins = counts.reshape(-1, BIN_MS, counts.shape[1]).sum(axis=1)
+    active = bins[:, bins.var(axis=0) > 0.0]
+    z = (active - active.mean(axis=0)) / active.std(axis=0)
+    n = z.shape[1]
+    return float(counts.mean() * 1e3), float(((z.sum(axis=1) ** 2).mean() / n - 1.0) / (n - 1.0))
+
+
+CHECKS: tuple[Check, ...] = (Check("M2", "Nav1.1 from the membrane to the circuit", 60.0, reaches),)
