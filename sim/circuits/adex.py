@@ -4,7 +4,9 @@
     tau_w dw/dt = a (V - E_L) - w;    at V > V_peak: V = V_r, w += b
 
 Depending on a, b, tau_w and V_r they fire tonically, adapt, burst or only begin [2]_. Potential and adaptation advance
-by the midpoint rule, conductances exactly; spikes are found at the ends of steps.
+by the midpoint rule, conductances exactly. Near the end of the upstroke dV/dt = (g_L D / C) exp((V - V_T) / D) alone,
+which leaves C / g_L exp(-(V - V_T) / D) to infinity: a neuron fires at the end of the step after which that is less
+than half a step, so that spike times are rounded and not put off.
 
 References
 ----------
@@ -178,10 +180,11 @@ class AdEx:
         if rate != self._tabulated:
             self._below[:] = poisson_below(rate * self.dt_s)
             self._tabulated = rate
+        nearly = self.v_t_mv + self.delta_t_mv * math.log(2.0 * self.c_pf / (self.g_l_ns * 1e3 * self.dt_s))
         fade_e, fade_i = self.dt_s / self.tau_e_s, self.dt_s / self.tau_i_s
         values = {
             "dt": 1e3 * self.dt_s, "c": self.c_pf, "leak": self.g_l_ns, "rest": self.e_l_mv, "knee": self.v_t_mv,
-            "sharpness": self.delta_t_mv, "per_sharpness": 1.0 / self.delta_t_mv, "peak": self.v_peak_mv,
+            "sharpness": self.delta_t_mv, "per_sharpness": 1.0 / self.delta_t_mv, "peak": min(self.v_peak_mv, nearly),
             "reset": self.v_reset_mv, "a": self.a_ns, "b": self.b_pa, "per_tau_w": 1e-3 / self.tau_w_s,
             "decay_e": math.exp(-fade_e), "decay_i": math.exp(-fade_i),
             "mean_e": -math.expm1(-fade_e) / fade_e, "mean_i": -math.expm1(-fade_i) / fade_i,
