@@ -83,7 +83,8 @@ def spectrum(signal: AnyArray, *, rate_hz: float, window_s: float = 1.0) -> tupl
     density[0] /= 2.0
     if n % 2 == 0:
         density[-1] /= 2.0
-    return np.arange(len(density)) * (rate_hz / n), density
+    frequency: F64 = np.arange(len(density)) * (rate_hz / n)
+    return frequency, density
 
 
 def band_power(signal: AnyArray, low_hz: float, high_hz: float, *, rate_hz: float) -> float:
