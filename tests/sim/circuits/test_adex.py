@@ -28,7 +28,8 @@ def test_it_is_its_twin():
     current = np.array([500.0, 650.0, 800.0, 1500.0])
     c = single(current)
     found = c.step(1000)[0]
-    expected, v, w = adex_steps(1000, 0.1, np.full(4, -70.6), np.zeros(4), current, {**PUBLISHED, "v_peak": HALF_A_STEP})
+    published = {**PUBLISHED, "v_peak": HALF_A_STEP}
+    expected, v, w = adex_steps(1000, 0.1, np.full(4, -70.6), np.zeros(4), current, published)
     assert len(expected) > 10
     np.testing.assert_array_equal(found[:, 1], expected[:, 1])
     assert np.abs(found[:, 0] - expected[:, 0]).max() <= 1
