@@ -83,7 +83,7 @@ def spectrum(signal: AnyArray, *, rate_hz: float, window_s: float = 1.0) -> tupl
     density[0] /= 2.0
     if n % 2 == 0:
         density[-1] /= 2.0
-    frequency: F64 = np.arange(len(density)) * (rate_hz / n)
+    frequency = np.asarray(np.fft.rfftfreq(n, 1.0 / rate_hz), np.float64)
     return frequency, density
 
 
