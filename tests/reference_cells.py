@@ -83,7 +83,7 @@ def currents(name, V, gates, scales):
     return total
 
 
-def derivative(name, y, I, scales):
+def derivative(name, y, current, scales):
     """Time derivative, 1/ms, of V, h, n and, where they are not instant or absent, m and the T channel's gates."""
     C, _, _, phi = PARAMETERS[name]
     V, m, h, n, tm, th = y
@@ -92,7 +92,7 @@ def derivative(name, y, I, scales):
     tm8, taum, th8, tauh = t_gates(V)
     dm = 0.0 if name == "pv" else phi * (am * (1 - m) - bm * m)
     return np.array([
-        (I - currents(name, V, (m, h, n, tm, th), scales)) / C, dm, phi * (ah * (1 - h) - bh * h),
+        (current - currents(name, V, (m, h, n, tm, th), scales)) / C, dm, phi * (ah * (1 - h) - bh * h),
         phi * (an * (1 - n) - bn * n), (tm8 - tm) * 5.0**1.2 / taum, (th8 - th) * 3.0**1.2 / tauh,
     ])  # fmt: skip
 
@@ -104,14 +104,14 @@ def rest(name, V):
     return np.array([V, am / (am + bm), ah / (ah + bh), an / (an + bn), tm, th])
 
 
-def voltage(name, V0, I, seconds, dt_ms, scales=(1.0, 1.0, 1.0, 1.0)):
+def voltage(name, V0, current, seconds, dt_ms, scales=(1.0, 1.0, 1.0, 1.0)):
     """Runge-Kutta's method of fourth order from rest at V0: voltage after every step, mV."""
     y, out = rest(name, V0), []
     for _ in range(round(seconds * 1e3 / dt_ms)):
-        k1 = derivative(name, y, I, scales)
-        k2 = derivative(name, y + 0.5 * dt_ms * k1, I, scales)
-        k3 = derivative(name, y + 0.5 * dt_ms * k2, I, scales)
-        k4 = derivative(name, y + dt_ms * k3, I, scales)
+        k1 = derivative(name, y, current, scales)
+        k2 = derivative(name, y + 0.5 * dt_ms * k1, current, scales)
+        k3 = derivative(name, y + 0.5 * dt_ms * k2, current, scales)
+        k4 = derivative(name, y + dt_ms * k3, current, scales)
         y = y + dt_ms / 6.0 * (k1 + 2 * k2 + 2 * k3 + k4)
         out.append(y[0])
     return np.array(out)
@@ -126,4 +126,5 @@ def cooperative_roots(v, v_half, k, j):
 
     grid = np.linspace(0.0, 1.0, 4001)
     sign = np.sign([f(o) for o in grid])
-    return [brentq(f, a, b, xtol=1e-15) for a, b, s, t in zip(grid, grid[1:], sign, sign[1:], strict=False) if s * t < 0]
+    crossed = np.flatnonzero(sign[:-1] * sign[1:] < 0)
+    return [brentq(f, grid[i], grid[i + 1], xtol=1e-15) for i in crossed]
