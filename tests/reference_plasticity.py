@@ -144,3 +144,17 @@ class Circuit:
             self.rate += (counted_hz - self.rate) * (1.0 - math.exp(-GRID_S / h.tau_rate_s))
             factor = np.exp(GRID_S / h.tau_scaling_s * (1.0 - self.rate / h.target_hz))
             self.w = np.clip(self.w * factor, p.pairs.low, p.pairs.high)
+
+
+def calcium_rule(rule, rho, pre_s, post_s, *, seconds, dt_s):
+    """Return what Graupner and Brunel's equation without noise gives in small steps (Euler, calcium exact)."""
+    rho, c = rho.copy(), 0.0
+    jumps = np.zeros(round(seconds / dt_s) + 1)
+    np.add.at(jumps, np.rint((pre_s + rule.delay_s) / dt_s).astype(int), rule.c_pre)
+    np.add.at(jumps, np.rint(post_s / dt_s).astype(int), rule.c_post)
+    for jump in jumps[:-1]:
+        c += jump
+        up, down = rule.gamma_p * (c > rule.theta_p), rule.gamma_d * (c > rule.theta_d)
+        rho += dt_s / rule.tau_s * (-rho * (1 - rho) * (0.5 - rho) + up * (1 - rho) - down * rho)
+        c *= math.exp(-dt_s / rule.tau_calcium_s)
+    return rho

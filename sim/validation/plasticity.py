@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sim.plasticity import PairRule
 
 SONG = "Song, Miller & Abbott (2000)"
+GRAUPNER = "Graupner & Brunel (2012)"
 
 
 def pair_kernel() -> Iterator[Row]:
@@ -142,6 +143,31 @@ def conditioned() -> Iterator[Row]:
                     source=source)  # fmt: skip
 
 
+def calcium() -> Iterator[Row]:
+    """Graupner and Brunel's synapse beside Brian2, and with noise beside the paper's closed form."""
+    from sim.calcium_rule import CalciumRule
+
+    a, told = stored("brian2_calcium").arrays, stored("brian2_calcium").source
+    seconds, quiet = float(a["seconds"]), CalciumRule(sigma=0.0)
+    pairs_s = np.arange(0.2, seconds - 0.2, 0.5)
+    trains_s = [(pairs_s, pairs_s + lag_s) for lag_s in a["lags_s"]] + [(a["random_pre_s"], a["random_post_s"])]
+    gap = 0.0
+    for i, (pre_s, post_s) in enumerate(trains_s):
+        rho = quiet.evolve(np.array([0.0, 1.0]), pre_s, post_s, seconds=seconds, rng=np.random.default_rng(1))
+        gap = max(gap, float(np.abs(rho - [a["from_weak"][i], a["from_strong"][i]]).max()))
+    what = "calcium rule without noise, seven lags and random trains, 5 s: largest difference (its steps: 0.02 ms)"
+    yield near("M6", what, 0.0, gap, 1e-4, source=told)
+    rule, pairs_s = CalciumRule(), np.arange(60) + 0.1
+    source = f"identity: averaged Ornstein-Uhlenbeck process, {GRAUPNER}, double well left out"
+    for lag_s, what in ((-0.030, "post 30 ms before pre"), (0.010, "post 10 ms after pre")):
+        rho = rule.evolve(np.zeros(2000), pairs_s, pairs_s + lag_s, seconds=60.0, rng=np.random.default_rng(2))
+        mean, _ = rule.expected(0.0, lag_s, n_pairs=60, period_s=1.0)
+        yield near("M6", f"calcium rule, efficacy after 60 pairs, {what}", mean, float(rho.mean()), 0.02, source=source)
+    ends = [rule.expected(0.5, lag_s, n_pairs=60, period_s=1.0)[0] for lag_s in (-0.020, 0.020)]
+    yield holds("M6", "calcium rule, DP: efficacy from 0.5 after 60 pairs at -20 and +20 ms", "below, above 0.5",
+                f"{ends[0]:.3f}, {ends[1]:.3f}", ends[0] < 0.5 < ends[1], source=GRAUPNER)  # fmt: skip
+
+
 def interval(values: F64) -> tuple[float, float]:
     """Return the 95 % interval of the mean over seeds."""
     from scipy.stats import t
@@ -168,4 +194,5 @@ CHECKS: tuple[Check, ...] = (
     Check("M6", "competition of 1000 inputs", 18.0, competition),
     Check("M6", "learning from reward", 13.0, rewarded),
     Check("M6", "spike-triggered stimulation", 6.0, conditioned),
+    Check("M6", "calcium rule", 1.0, calcium),
 )
