@@ -57,16 +57,18 @@ class CellClass(NamedTuple):
         return ("na", "k", "leak", "t") if self.p_t_cm_s else ("na", "k", "leak")
 
 
+def _shifted(gate: Gate, by_mv: float) -> Gate:
+    return Gate(*(r._replace(v_mv=r.v_mv + by_mv) for r in gate))
+
+
 TRAUB_MILES = (
     Gate(linoid(0.32 * 4.0, -54.0, 4.0), linoid(0.28 * 5.0, -27.0, -5.0)),
     Gate(exponential(0.128, -50.0, -18.0), sigmoid(4.0, -27.0, 5.0)),
     Gate(linoid(0.032 * 5.0, -52.0, 5.0), exponential(0.5, -57.0, -40.0)),
 )
 """Sodium and potassium gates of hippocampal pyramidal cells (Traub & Miles 1991)."""
-
-
-def _shifted(gate: Gate, by_mv: float) -> Gate:
-    return Gate(*(r._replace(v_mv=r.v_mv + by_mv) for r in gate))
+LESS_EXCITABLE = (_shifted(TRAUB_MILES[0], 15.0), _shifted(TRAUB_MILES[1], 15.0), _shifted(TRAUB_MILES[2], 15.0))
+"""The same, referred to -52 instead of -67 mV, for relay cells (Destexhe et al. 1998)."""
 
 
 CELL_CLASSES = {
@@ -92,8 +94,8 @@ CELL_CLASSES = {
         ),
         CellClass(
             "relay", "thalamic relay cell (Huguenard & McCormick 1992; spikes and densities of Destexhe et al. 1996)",
-            1.0, 90.0, 10.0, 0.1, 50.0, -100.0, -66.0, *(_shifted(g, 15.0) for g in TRAUB_MILES),
-            phi=1.0, reference_c=36.0, p_t_cm_s=1.5e-4,
+            1.0, 90.0, 10.0, 0.1, 50.0, -100.0, -66.0, *LESS_EXCITABLE,
+            phi=1.0, reference_c=36.0, p_t_cm_s=1.5e-4,  # and its leak: chosen so that it rests at -64 mV and rebounds
         ),
     )
 }  # fmt: skip

@@ -7,7 +7,7 @@ the drive at which the cell is blocked, which an integrate-and-fire neuron knows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -92,7 +92,7 @@ def lif_for(
     ContractError
         As ``firing_rate``.
     """
-    return _lif(cell_class, *_key(cell_class, scales), temperature_c)
+    return _lif(cell_class, _key(cell_class, scales), temperature_c)
 
 
 def fi_curve(
@@ -102,16 +102,19 @@ def fi_curve(
 
     Arrays are read-only. Onset and block are found to a thousandth.
     """
-    return _curve(cell_class, *_key(cell_class, scales), temperature_c)
+    return _curve(cell_class, _key(cell_class, scales), temperature_c)
 
 
-def _key(cell_class: str, scales: Mapping[str, float] | None) -> tuple[tuple[tuple[str, float], ...]]:
+Scales = tuple[tuple[str, float], ...]
+
+
+def _key(cell_class: str, scales: Mapping[str, float] | None) -> Scales:
     scales_of(named(cell_class), scales)
-    return (tuple(sorted((k, float(v)) for k, v in (scales or {}).items() if v != 1.0)),)
+    return tuple(sorted((k, float(v)) for k, v in (scales or {}).items() if v != 1.0))
 
 
 @lru_cache(maxsize=256)
-def _curve(cell_class: str, scales: tuple[tuple[str, float], ...], temperature_c: float | None) -> FICurve:
+def _curve(cell_class: str, scales: Scales, temperature_c: float | None) -> FICurve:
     def rates(currents: F64) -> F64:
         return firing_rate(cell_class, currents, scales=dict(scales), temperature_c=temperature_c)
 
@@ -137,11 +140,11 @@ def _curve(cell_class: str, scales: tuple[tuple[str, float], ...], temperature_c
     return FICurve(current, hz, rheobase, block)
 
 
-def _edge(rates: object, low: float, high: float, *, rising: bool) -> float:
+def _edge(rates: Callable[[F64], F64], low: float, high: float, *, rising: bool) -> float:
     """Return where firing begins (``rising``) or ends between two currents."""
     while high - low > 1e-3 * high:
         currents = np.linspace(low, high, LANES // 2)
-        fires = rates(currents) > 0.0  # type: ignore[operator]
+        fires = rates(currents) > 0.0
         i = int(np.argmax(fires == rising))
         low, high = currents[max(i - 1, 0)], currents[max(i, 1)]
     return float(high)
@@ -155,7 +158,7 @@ def _rate(current: F64, rheobase: float, tau_s: float, refractory_s: float, rese
 
 
 @lru_cache(maxsize=256)
-def _lif(cell_class: str, scales: tuple[tuple[str, float], ...], temperature_c: float | None) -> LIFFit:
+def _lif(cell_class: str, scales: Scales, temperature_c: float | None) -> LIFFit:
     from scipy.optimize import least_squares
 
     curve = _curve(cell_class, scales, temperature_c)
@@ -183,7 +186,7 @@ def _lif(cell_class: str, scales: tuple[tuple[str, float], ...], temperature_c: 
 
 
 def _passive(
-    cell_class: str, scales: tuple[tuple[str, float], ...], temperature_c: float | None
+    cell_class: str, scales: Scales, temperature_c: float | None
 ) -> tuple[float, float, float]:
     """Return rest, mV, slope resistance there, kΩ cm², and the time constant the two make with the capacitance, s."""
     of = named(cell_class)

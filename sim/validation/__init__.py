@@ -119,6 +119,7 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
 def _all() -> list[Check]:
     from sim.validation import (
         cable,
+        channelopathy,
         drugs,
         exact,
         fields,
@@ -131,5 +132,7 @@ def _all() -> list[Check]:
         tissue,
     )  # fmt: skip
 
-    topics = (membrane, synapse, plasticity, cable, drugs, networks, tissue, graphs, fields, ganglia, exact)
+    topics = (
+        membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, exact,
+    )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]
