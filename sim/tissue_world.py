@@ -108,8 +108,8 @@ class TissueWorld:
         active = np.flatnonzero(tissue.anatomy_.baselines_hz > ACTIVE_HZ)
         if len(active) < self.n_neurons:
             raise ContractError(
-                f"{type(self).__name__} {self.name!r}: n_neurons is {self.n_neurons}, expected at most the {len(active)} "
-                f"neurons of the tissue that fire above {ACTIVE_HZ:g} Hz; listen to fewer or give it more"
+                f"TissueWorld {self.name!r}: n_neurons is {self.n_neurons}, expected at most the {len(active)} neurons "
+                f"of the tissue that fire above {ACTIVE_HZ:g} Hz; listen to fewer or give it more"
             )
         picked: I64 = np.random.default_rng([seed, 1]).choice(active, self.n_neurons, replace=False)
         return picked

@@ -16,8 +16,16 @@ from numba import njit
 from bmi.signals import F32, F64, I64
 from sim._noise_kernels import U64, normals
 from sim._plasticity_kernels import (
-    Moment, Rule, fold_reward, moment, post_spike, pre_spike, rebase, scale_synapses, track_rates
-)  # fmt: skip
+    Moment,
+    Rule,
+    fold_reward,
+    moment,
+    post_spike,
+    pre_spike,
+    rebase,
+    scale_synapses,
+    track_rates,
+)
 from sim._synapses_kernels import tm_release
 
 I32 = npt.NDArray[np.int32]

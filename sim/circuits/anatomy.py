@@ -13,8 +13,15 @@ from bmi.errors import ContractError
 from bmi.signals import F64
 from sim.circuits.meanfield import Membrane, drive_for, efficacy, held, lasting
 from sim.circuits.wiring import (
-    Contacts, I32, latent, like_to_like, low_rank, merged, outgoing, sources, without_turning
-)  # fmt: skip
+    Contacts,
+    latent,
+    like_to_like,
+    low_rank,
+    merged,
+    outgoing,
+    sources,
+    without_turning,
+)
 from sim.population import preferred_directions
 
 
@@ -132,7 +139,8 @@ def draw(
     worth, onward = efficacy(baselines[:n_exc], times.release, times.recover_s, times.facilitate_s)
     carried = (onward * depths)[:, None] * directions
     mean, slope, noise = np.empty(n), np.empty(n), np.empty(n)
-    e_weights, i_weights = (circuit.exc_to_exc_mv, circuit.exc_to_inh_mv), (circuit.inh_to_exc_mv, circuit.inh_to_inh_mv)
+    e_weights = circuit.exc_to_exc_mv, circuit.exc_to_inh_mv
+    i_weights = circuit.inh_to_exc_mv, circuit.inh_to_inh_mv
     for part, cell, e, i in zip((slice(0, n_exc), slice(n_exc, n)), cells, e_weights, i_weights, strict=True):
         fluctuation, raised = _fluctuation(circuit, cell, times, e, i, k_exc, k_inh, baselines, worth)
         mean[part], slope[part] = drive_for(cell, baselines[part], fluctuation, raised)

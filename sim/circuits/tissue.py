@@ -34,6 +34,7 @@ from bmi.errors import ContractError
 from bmi.signals import F32, I64, AnyArray
 from sim.circuits._tissue_kernels import Clockwork, Learned, Neurons, Scratch, Slow, Wires, advance, learn
 from sim.circuits.anatomy import Circuit, Synapses, Tuning, draw
+from sim.circuits.fast_spiking import fast_spiking, with_sodium
 from sim.circuits.meanfield import Membrane
 from sim.component import Noise, Port, checked, whole_steps
 from sim.plasticity import Homeostasis, PairRule, Reward, backward
@@ -42,8 +43,9 @@ STREAM = 0
 """Of the noise: the background."""
 SLOW_BLOCKS = 100
 """Weights scale once in so many blocks of 10 ms."""
-SCALES = ("ampa", "nmda", "gaba", "stimulus_hz", "click")
-STRICT = ("nav11", "gaba_decay")
+SCALES = ("ampa", "nmda", "gaba", "gaba_decay", "stimulus_hz", "click")
+LEAST = {"gaba_decay": 0.1}
+"""Least value of an input where it is not 0."""
 NONE: I64 = np.zeros((0, 2), np.int64)
 
 
@@ -68,7 +70,7 @@ class Tissue:
     tuning: Tuning = field(default_factory=Tuning)
     circuit: Circuit = field(default_factory=Circuit)
     excitatory: Membrane = field(default_factory=Membrane)
-    inhibitory: Membrane = field(default_factory=lambda: Membrane(tau_s=0.010, refractory_s=0.001))
+    inhibitory: Membrane = field(default_factory=fast_spiking)
     delay_s: Annotated[float, Gt(0)] = 0.001
     """From a spike to its arrival, s."""
     ampa_s: Annotated[float, Gt(0)] = 0.002
@@ -87,7 +89,7 @@ class Tissue:
     """Drive of every excitatory neuron by the rate of the population it stands in for, mV/Hz."""
     plastic: bool = True
     """Whether excitatory contacts on excitatory neurons learn and scale."""
-    pairs: PairRule = field(default_factory=lambda: PairRule(high=4.0))
+    pairs: PairRule = field(default_factory=lambda: PairRule(a_plus=0.0025, a_minus=0.002625, high=8.0))
     """Bounds are multiples of the mean weight."""
     reward: Reward = field(default_factory=Reward)
     homeostasis: Homeostasis = field(default_factory=lambda: Homeostasis(target_hz=1.0, tau_scaling_s=200.0))
@@ -115,7 +117,7 @@ class Tissue:
     def outputs(self) -> tuple[Port, ...]:
         """What it shows."""
         return (
-            Port("spikes", "", about="step, neuron"),
+            Port("spikes", "", (2,), about="step, neuron"),
             Port("counts", "count", (self.n_neurons,), 1000.0),
             Port("rates", "Hz", (2,), 1000.0, about="mean over excitatory, over inhibitory neurons"),
         )
@@ -180,7 +182,8 @@ class Tissue:
     def _wire(self) -> None:
         a, plastic, fixed = self.anatomy_, self.anatomy_.plastic, self.anatomy_.fixed
         back = backward(plastic.first, plastic.to, a.n_exc)
-        self._wires = Wires(plastic.first, plastic.to, fixed.first, fixed.to, fixed.weight, *back, a.baselines_hz[: a.n_exc].astype(np.float32))
+        usual = a.baselines_hz[: a.n_exc].astype(np.float32)
+        self._wires = Wires(plastic.first, plastic.to, fixed.first, fixed.to, fixed.weight, *back, usual)
         mean = float(plastic.weight.mean())
         pairs = replace(self.pairs, low=self.pairs.low * mean, high=self.pairs.high * mean)
         self.reward_rule_ = self.reward.kernel_rule(pairs)
@@ -205,14 +208,17 @@ class Tissue:
         ------
         ContractError
             If there is no such input, the shape is another, a value is not finite, or a scale or rate is negative.
+
+        Notes
+        -----
+        A value of ``nav11`` that was not met before takes about a second: the neuron is fitted anew.
         """
         given = checked(self, port, value)
-        if port in SCALES and given < 0.0 or port in STRICT and given <= 0.0:
-            raise ContractError(f"{self.name}.{port}: expected a {'positive' if port in STRICT else 'non-negative'} "
-                                f"number, given {float(given):g}")  # fmt: skip
-        self._given[port][...] = given
+        if port in SCALES and given < LEAST.get(port, 0.0):
+            raise ContractError(f"{self.name}.{port}: expected at least {LEAST.get(port, 0.0):g}, given {given:g}")
         if port == "nav11":
-            self._membranes()
+            self._membranes(float(given))
+        self._given[port][...] = given
 
     def step(self, n: int) -> tuple[AnyArray, ...]:
         """Advance by ``n`` steps; return spikes, counts and rates since."""
@@ -240,7 +246,7 @@ class Tissue:
 
     def state(self) -> Mapping[str, AnyArray]:
         """Return every array that changes, by name."""
-        own = {"step": self._at}
+        own: dict[str, AnyArray] = {"step": self._at}
         own |= {f"input.{k}": v for k, v in self._given.items()}
         own |= {k: v for k, v in self._cells._asdict().items() if k != "noise_mv"}
         return own | self._learned._asdict()
@@ -252,16 +258,17 @@ class Tissue:
             array[...] = 0
         for port in ("nav11", "ampa", "nmda", "gaba", "gaba_decay"):
             self._given[port][...] = 1.0
-        self._membranes()
+        self._membranes(1.0)
         self._cells.v[:] = self._cells.after * self._noise.uniform(STREAM + 1, 0)
         learned.weight[:] = np.clip(a.plastic.weight, *self._bounds)
         learned.x[:] = 1.0
         learned.rates[:] = a.baselines_hz[: a.n_exc]
 
-    def _membranes(self) -> None:
+    def _membranes(self, sodium: float) -> None:
         """Write what a neuron is, the inhibitory ones with the sodium they have."""
         n_exc, cells = self.anatomy_.n_exc, self._cells
-        for part, cell in ((slice(0, n_exc), self.excitatory), (slice(n_exc, None), self.inhibitory)):
+        inhibitory = with_sodium(self.inhibitory, sodium)
+        for part, cell in ((slice(0, n_exc), self.excitatory), (slice(n_exc, None), inhibitory)):
             cells.keep[part] = math.exp(-self.dt_s / cell.tau_s)
             cells.threshold[part] = cell.threshold_mv
             cells.after[part] = cell.reset_mv
@@ -278,7 +285,7 @@ class Tissue:
             + self.mass_mv_per_hz * given["m1_hz"]
         )
         away = np.hypot(*(a.positions_um - given["electrode_um"][:2]).T)
-        pulse = np.where(away <= given["electrode_um"][2], given["stimulus_mv"], 0.0)
+        pulse = np.where(away < given["electrode_um"][2], given["stimulus_mv"], 0.0)
         rate = float(given["stimulus_hz"])
         width = max(1, round(self.pulse_s / self.dt_s))
         period = max(1, round(1.0 / (rate * self.dt_s))) if rate else 1

@@ -86,12 +86,14 @@ def merged(parts: tuple[Contacts, ...]) -> Contacts:
 
 def like_to_like(found: I32, directions: F64, strength: float) -> F64:
     """Return 1 + strength d_i·d_j for every contact (n_targets, k), targets and sources being the same neurons."""
-    return 1.0 + strength * np.einsum("ikd,id->ik", directions[found], directions)
+    alike: F64 = np.einsum("ikd,id->ik", directions[found], directions)
+    return 1.0 + strength * alike
 
 
 def low_rank(found: I32, into: F64, out_of: F64) -> F64:
     """Return sum_r into_ir out_of_jr for every contact (n_targets, k)."""
-    return np.einsum("ikr,ir->ik", out_of[found], into)
+    carried: F64 = np.einsum("ikr,ir->ik", out_of[found], into)
+    return carried
 
 
 def latent(rng: np.random.Generator, depths: F64, rank: int, gain: float, turn_rad: float) -> tuple[F64, F64]:
@@ -140,4 +142,5 @@ def without_turning(weights: F64, carried: F64, keep: F64 | None) -> F64:
     excess = np.einsum("ik,ikd->id", weights, across)
     square = np.einsum("ikd,ike->ide", across, across)
     factors = np.einsum("ide,ie->id", np.linalg.pinv(square, hermitian=True), excess)
-    return weights - np.einsum("ikd,id->ik", across, factors)
+    changed: F64 = weights - np.einsum("ikd,id->ik", across, factors)
+    return changed
