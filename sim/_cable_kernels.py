@@ -1,9 +1,11 @@
 """Compiled core of cables: gates from tables, currents, and the implicit step on a tree.
 
-Sixteen cells of one shape lie side by side ([node][lane]), so that a vector instruction serves several cells; the
-tree is eliminated once for all of them. Short loops, because LLVM does not vectorise those over many arrays. The
-table is read cell by cell: a row holds all a cell needs, and gathers are slower. A multiplication and an addition may
-become one instruction, which rounds once ("contract"); no order of operations is changed.
+Places are counted through flat, [node][lane]: sixteen cells of one shape lie side by side, so that a vector
+instruction serves several cells, or one cell is alone. Sixteen places make a tile, and a tile holds all their
+quantities one after another at fixed distances. So a loop over a tile touches one stretch of memory, and LLVM sees
+without asking at run time that nothing overlaps. The table is read place by place: a row holds all that is needed, and
+gathers are slower. A multiplication and an addition may become one instruction, which rounds once ("contract"); no
+order of operations is changed.
 """
 
 from __future__ import annotations
@@ -20,9 +22,17 @@ from sim._math_kernels import exp64
 I32 = npt.NDArray[np.int32]
 
 LANES = 16
-"""Cells side by side."""
-COLUMNS = 6
-"""Of a table's row: constant and slope of m, h and n; their differences to the next row follow."""
+"""Cells side by side, and places of a tile."""
+QUANTITIES = (
+    "v", "m", "h", "n", "capacity", "fixed", "na", "k", "drive", "activating", "weight", "diagonal", "right"
+)  # fmt: skip
+"""What a tile holds of every place: potential, mV; gates; capacitance over step, µS; capacitance, leak and axial
+conductance, µS; greatest sodium and potassium conductance, µS; leak's and injected current, nA; current for one unit
+of stimulus, nA (the field's gradient through the axial conductances). The last three are scratch."""
+V, M, H, N, CAPACITY, FIXED, NA, K, DRIVE, ACTIVATING, WEIGHT, DIAGONAL, RIGHT = (
+    np.uint64(LANES * i) for i in range(len(QUANTITIES))
+)
+"""Where each begins in a tile; unsigned, because a signed index is looked at for being negative."""
 MG_MM, MG_PER_MV = 3.57, 0.062
 """Magnesium's block of the NMDA receptor (Jahr & Stevens 1990)."""
 
@@ -31,7 +41,8 @@ class Law(NamedTuple):
     """What all cells share; gates follow ``rows``, conductances have their reversals."""
 
     rows: F64
-    """(n_rows, 2 COLUMNS) gates after a step as constant + slope x gate, on a grid of potentials."""
+    """(n_rows, 12) m, h and n after a step, each as constant and slope, on a grid of potentials; then what they change
+    by to the next row."""
     low_mv: float
     per_mv: float
     """First potential of the grid, and rows a mV."""
@@ -48,31 +59,17 @@ class Law(NamedTuple):
     """Reversals, mV (excitation and NMDA: 0), and magnesium, mM."""
 
 
-class Group(NamedTuple):
-    """State and scratch of LANES cells or of one; flat arrays of [node][lane]."""
+class Scratch(NamedTuple):
+    """Room for intermediate values."""
 
-    v: F64
-    m: F64
-    h: F64
-    n: F64
-    capacity: F64
-    """Capacitance over step, µS."""
-    fixed: F64
-    """Capacity, leak and axial conductance of the node, µS."""
-    na: F64
-    k: F64
-    """Greatest conductances, µS."""
-    drive: F64
-    """Leak's and injected current, nA."""
-    activating: F64
-    """Current at each node for one unit of stimulus, nA: the field's gradient through the axial conductances."""
-    place: I32
-    weight: F64
-    g_na: F64
-    g_k: F64
+    row: I32
+    """(LANES,) row of the table."""
     diagonal: F64
     right: F64
-    """Scratch."""
+    v: F64
+    """(n_places,) the system of a cell alone."""
+    flow: F64
+    """(n_places,) current into each place."""
 
 
 class Inputs(NamedTuple):
@@ -100,9 +97,7 @@ class Shown(NamedTuple):
     compartment: I32
     """(n_nodes,) compartment of each place, -1 for none."""
     injected: F64
-    """(n_nodes x lanes,) injected current, nA."""
-    flow: F64
-    """(n_nodes x lanes,) scratch."""
+    """(n_places,) injected current, nA."""
     watched: int
     """Node whose upward crossings are spikes."""
     threshold: float
@@ -114,74 +109,59 @@ class Shown(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def look_up(v: F64, low: float, per_mv: float, top: float, place: I32, weight: F64) -> None:
-    """Find the row below each potential, and how far above it lies."""
-    for j in range(v.size):
-        x = min(max((v[j] - low) * per_mv, 0.0), top)
-        row = np.int32(x)
-        place[j] = row
-        weight[j] = x - row
+def prepare(law: Law, factor: float, row: I32, cells: F64) -> None:
+    """Advance the gates (exponential Euler) and set up both sides of the system, tile by tile."""
+    top = law.rows.shape[0] - 2.0
+    for t in range(cells.shape[0]):
+        c = cells[t]
+        for lane in range(LANES):
+            i = np.uint64(lane)
+            x = min(max((c[i + V] - law.low_mv) * law.per_mv, 0.0), top)
+            below = np.int32(x)
+            row[i] = below
+            c[i + WEIGHT] = x - below
+        for lane in range(LANES):
+            i = np.uint64(lane)
+            r = law.rows[np.uint64(np.uint32(row[i]))]
+            x = c[i + WEIGHT]
+            c[i + M] = r[0] + x * r[6] + c[i + M] * (r[1] + x * r[7])
+            c[i + H] = r[2] + x * r[8] + c[i + H] * (r[3] + x * r[9])
+            c[i + N] = r[4] + x * r[10] + c[i + N] * (r[5] + x * r[11])
+        for lane in range(LANES):
+            i = np.uint64(lane)
+            m = c[i + M]
+            square = c[i + N] * c[i + N]
+            na = c[i + NA] * m * m * m * c[i + H]
+            k = c[i + K] * square * square
+            passive = c[i + CAPACITY] * c[i + V] + c[i + DRIVE] + factor * c[i + ACTIVATING]
+            c[i + DIAGONAL] = c[i + FIXED] + na + k
+            c[i + RIGHT] = passive + na * law.e_na + k * law.e_k
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def follow(rows: F64, place: I32, weight: F64, m: F64, h: F64, n: F64) -> None:
-    """Advance the gates by a step: exponential Euler, its two coefficients from the table."""
-    for j in range(place.size):
-        row = rows[np.uint32(place[j])]
-        x = weight[j]
-        m[j] = row[0] + x * row[6] + m[j] * (row[1] + x * row[7])
-        h[j] = row[2] + x * row[8] + h[j] * (row[3] + x * row[9])
-        n[j] = row[4] + x * row[10] + n[j] * (row[5] + x * row[11])
+def prepare_passive(factor: float, cells: F64) -> None:
+    """Set up both sides of the system where no place has gates."""
+    for t in range(cells.shape[0]):
+        c = cells[t]
+        for lane in range(LANES):
+            i = np.uint64(lane)
+            c[i + DIAGONAL] = c[i + FIXED]
+            c[i + RIGHT] = c[i + CAPACITY] * c[i + V] + c[i + DRIVE] + factor * c[i + ACTIVATING]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def sodium(m: F64, h: F64, greatest: F64, g: F64) -> None:
-    for j in range(g.size):
-        g[j] = greatest[j] * m[j] * m[j] * m[j] * h[j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def potassium(n: F64, greatest: F64, g: F64) -> None:
-    for j in range(g.size):
-        square = n[j] * n[j]
-        g[j] = greatest[j] * square * square
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def add_diagonal(fixed: F64, g_na: F64, g_k: F64, diagonal: F64) -> None:
-    for j in range(diagonal.size):
-        diagonal[j] = fixed[j] + g_na[j] + g_k[j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def add_right(v: F64, capacity: F64, drive: F64, right: F64) -> None:
-    for j in range(right.size):
-        right[j] = capacity[j] * v[j] + drive[j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def add_reversals(g_na: F64, g_k: F64, e_na: float, e_k: float, right: F64) -> None:
-    for j in range(right.size):
-        right[j] += g_na[j] * e_na + g_k[j] * e_k
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def add_scaled(factor: float, values: F64, right: F64) -> None:
-    for j in range(right.size):
-        right[j] += factor * values[j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def add_synapses(law: Law, inputs: Inputs, v: F64, diagonal: F64, right: F64) -> None:
+def add_synapses(law: Law, inputs: Inputs, cells: F64) -> None:
     """Add the synaptic conductances; magnesium blocks by the potential before the step."""
     lanes = inputs.nmda.shape[1]
     for s in range(inputs.node.size):
         for lane in range(lanes):
             j = inputs.node[s] * lanes + lane
-            block = 1.0 / (1.0 + law.mg_mm / MG_MM * exp64(-MG_PER_MV * v[j]))
+            c = cells[j // LANES]
+            i = np.uint64(j % LANES)
+            block = 1.0 / (1.0 + law.mg_mm / MG_MM * exp64(-MG_PER_MV * c[i + V]))
             inhibitory = inputs.inhibitory[s, lane]
-            diagonal[j] += inputs.excitatory[s, lane] + inhibitory + inputs.nmda[s, lane] * block
-            right[j] += inhibitory * law.e_inhibitory
+            c[i + DIAGONAL] += inputs.excitatory[s, lane] + inhibitory + inputs.nmda[s, lane] * block
+            c[i + RIGHT] += inhibitory * law.e_inhibitory
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -201,38 +181,62 @@ def solve_one(parent: I32, axial: F64, diagonal: F64, right: F64, v: F64) -> Non
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def solve_lanes(parent: I32, axial: F64, diagonal: F64, right: F64, v: F64) -> None:
-    """Solve LANES systems of one tree; arrays (n_nodes, LANES)."""
-    for i in range(parent.size - 1, 0, -1):
-        p = np.uint32(parent[i])
-        g = axial[i]
+def solve_alone(law: Law, scratch: Scratch, cells: F64) -> None:
+    """Solve one cell's system, which lies over the tiles."""
+    for t in range(cells.shape[0]):
         for lane in range(LANES):
-            inverse = 1.0 / diagonal[i, lane]
-            share = g * inverse
-            side = right[i, lane]
-            diagonal[p, lane] -= share * g
-            right[p, lane] += share * side
-            diagonal[i, lane] = share
-            right[i, lane] = side * inverse
-    for lane in range(LANES):
-        v[0, lane] = right[0, lane] / diagonal[0, lane]
-    for i in range(1, parent.size):
-        p = np.uint32(parent[i])
-        for lane in range(LANES):
-            v[i, lane] = right[i, lane] + diagonal[i, lane] * v[p, lane]
+            i = np.uint64(lane)
+            scratch.diagonal[t * LANES + lane] = cells[t, i + DIAGONAL]
+            scratch.right[t * LANES + lane] = cells[t, i + RIGHT]
+    solve_one(law.parent, law.axial, scratch.diagonal, scratch.right, scratch.v)
+    for i in range(law.parent.size):
+        cells[i // LANES, np.uint64(i % LANES) + V] = scratch.v[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def balance(law: Law, group: Group, shown: Shown, factor: float, lanes: int, out: F32) -> None:
+def solve_lanes(parent: I32, axial: F64, cells: F64) -> None:
+    """Solve LANES systems of one tree, a tile being a node."""
+    for t in range(parent.size - 1, 0, -1):
+        c = cells[t]
+        p = cells[np.uint32(parent[t])]
+        g = axial[t]
+        for lane in range(LANES):
+            i = np.uint64(lane)
+            inverse = 1.0 / c[i + DIAGONAL]
+            share = g * inverse
+            p[i + DIAGONAL] -= share * g
+            p[i + RIGHT] += share * c[i + RIGHT]
+            c[i + RIGHT] *= inverse
+            c[i + DIAGONAL] = share
+    root = cells[0]
+    for lane in range(LANES):
+        i = np.uint64(lane)
+        root[i + V] = root[i + RIGHT] / root[i + DIAGONAL]
+    for t in range(1, parent.size):
+        c = cells[t]
+        p = cells[np.uint32(parent[t])]
+        for lane in range(LANES):
+            i = np.uint64(lane)
+            c[i + V] = c[i + RIGHT] + c[i + DIAGONAL] * p[i + V]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def potential(cells: F64, j: int) -> float:
+    """Return the potential at place ``j``."""
+    return cells[j // LANES, np.uint64(j % LANES) + V]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def balance(law: Law, cells: F64, shown: Shown, factor: float, flow: F64, out: F32) -> None:
     """Write each compartment's membrane current to ``out`` (n_compartments, lanes): what flows in leaves there."""
-    flow = shown.flow
-    for j in range(flow.size):
-        flow[j] = shown.injected[j] + factor * group.activating[j]
+    lanes = shown.above.size
+    for j in range(shown.injected.size):
+        flow[j] = shown.injected[j] + factor * cells[j // LANES, np.uint64(j % LANES) + ACTIVATING]
     for i in range(1, law.parent.size):
         a = i * lanes
         b = law.parent[i] * lanes
         for lane in range(lanes):
-            along = law.axial[i] * (group.v[b + lane] - group.v[a + lane])
+            along = law.axial[i] * (potential(cells, b + lane) - potential(cells, a + lane))
             flow[a + lane] += along
             flow[b + lane] -= along
     for i in range(law.parent.size):
@@ -243,11 +247,13 @@ def balance(law: Law, group: Group, shown: Shown, factor: float, lanes: int, out
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def record(law: Law, group: Group, inputs: Inputs, shown: Shown, step: int, row: int, found: int) -> int:
+def record(
+    law: Law, cells: F64, inputs: Inputs, shown: Shown, scratch: Scratch, step: int, row: int, found: int
+) -> int:
     """Look at the cells after ``step``; return how many spikes have been found."""
     lanes = shown.above.size
     for lane in range(lanes):
-        up = group.v[shown.watched * lanes + lane] > shown.threshold
+        up = potential(cells, shown.watched * lanes + lane) > shown.threshold
         if up and shown.above[lane] == 0 and found < shown.events.shape[0]:
             shown.events[found, 0] = step
             shown.events[found, 1] = lane
@@ -256,41 +262,37 @@ def record(law: Law, group: Group, inputs: Inputs, shown: Shown, step: int, row:
     if (step + 1) % shown.every == 0:
         for s in range(inputs.node.size):
             for lane in range(lanes):
-                shown.volts[row, s, lane] = np.float32(group.v[inputs.node[s] * lanes + lane])
+                shown.volts[row, s, lane] = np.float32(potential(cells, inputs.node[s] * lanes + lane))
         if shown.currents.shape[0] > 0:
             factor = inputs.stimulus[step % inputs.stimulus.size]
-            balance(law, group, shown, factor, lanes, shown.currents[row])
+            balance(law, cells, shown, factor, scratch.flow, shown.currents[row])
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def advance(first: int, n: int, law: Law, group: Group, inputs: Inputs, shown: Shown) -> int:
-    """Advance a group by ``n`` steps, the first being step ``first``; return the number of spikes in ``shown``."""
-    lanes = shown.above.size
-    shape = (law.parent.size, lanes)
-    v, diagonal, right = group.v.reshape(shape), group.diagonal.reshape(shape), group.right.reshape(shape)
+def advance(
+    first: int, n: int, law: Law, cells: F64, inputs: Inputs, shown: Shown, scratch: Scratch
+) -> int:
+    """Advance LANES cells or one by ``n`` steps from step ``first``; return the number of spikes in ``shown``.
+
+    ``cells`` is (n_tiles, LANES x quantities).
+    """
     synapses = inputs.excitatory.any() or inputs.inhibitory.any() or inputs.nmda.any()
-    field = group.activating.any()
     row = 0
     found = 0
     for step in range(first, first + n):
-        add_right(group.v, group.capacity, group.drive, group.right)
+        factor = inputs.stimulus[step % inputs.stimulus.size]
         if law.active:
-            look_up(group.v, law.low_mv, law.per_mv, law.rows.shape[0] - 2.0, group.place, group.weight)
-            follow(law.rows, group.place, group.weight, group.m, group.h, group.n)
-            sodium(group.m, group.h, group.na, group.g_na)
-            potassium(group.n, group.k, group.g_k)
-            add_reversals(group.g_na, group.g_k, law.e_na, law.e_k, group.right)
-        add_diagonal(group.fixed, group.g_na, group.g_k, group.diagonal)
-        if synapses:
-            add_synapses(law, inputs, group.v, group.diagonal, group.right)
-        if field:
-            add_scaled(inputs.stimulus[step % inputs.stimulus.size], group.activating, group.right)
-        if lanes == 1:
-            solve_one(law.parent, law.axial, group.diagonal, group.right, group.v)
+            prepare(law, factor, scratch.row, cells)
         else:
-            solve_lanes(law.parent, law.axial, diagonal, right, v)
-        found = record(law, group, inputs, shown, step, row, found)
+            prepare_passive(factor, cells)
+        if synapses:
+            add_synapses(law, inputs, cells)
+        if shown.above.size == 1:
+            solve_alone(law, scratch, cells)
+        else:
+            solve_lanes(law.parent, law.axial, cells)
+        found = record(law, cells, inputs, shown, scratch, step, row, found)
         if (step + 1) % shown.every == 0:
             row += 1
     return found

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ from annotated_types import Ge, Gt, Le
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
-from sim._cable_kernels import LANES, Group, Inputs, Law, Shown, advance, solve_one
+from sim._cable_kernels import LANES, QUANTITIES, Inputs, Law, Scratch, Shown, advance, solve_one
 from sim.component import Port, checked, whole_steps
 from sim.morphology import Branch, Site, Tree, grow, hines
 
@@ -43,7 +43,6 @@ LONGEST_STEP_S = 1e-4
 LOW_MV, HIGH_MV, PER_MV = -200.0, 200.0, 10.0
 """The table's first and last potential, mV, and its rows a mV."""
 SCALES = ("na", "k", "leak")
-FLAT = ("v", "m", "h", "n", "capacity", "fixed", "na", "k", "drive", "activating")
 SYNAPSES = ("excitatory_us", "inhibitory_us", "nmda_us")
 
 
@@ -198,16 +197,30 @@ class Cable:
 
     def _allocate(self) -> None:
         nodes = self.tree.n_nodes
-        flat, at_sites = (self._groups, nodes * self._lanes), (self._groups, len(self.sites), self._lanes)
-        self._state: dict[str, AnyArray] = {name: np.zeros(flat) for name in (*FLAT, "injected")}
+        self._tiles = -(-nodes * self._lanes // LANES)
+        places, at_sites = self._tiles * LANES, (self._groups, len(self.sites), self._lanes)
+        self._cells = np.zeros((self._groups, self._tiles, len(QUANTITIES) * LANES))
+        self._state: dict[str, AnyArray] = {"injected": np.zeros((self._groups, self._tiles, LANES))}
         self._state |= {name: np.zeros(at_sites) for name in SYNAPSES}
         self._state["stimulus"] = np.ones(round(GRID_S / self.dt_s))
         self._state["leak"] = np.ones(self.n_cells)
         self._state["above"] = np.zeros((self._groups, self._lanes), np.uint8)
         self._state["step"] = np.zeros(1, np.int64)
-        scratch = [[np.zeros(flat[1], np.int32), *(np.zeros(flat[1]) for _ in range(5))] for _ in range(self._groups)]
-        self._scratch = scratch
-        self._flow = [np.zeros(flat[1]) for _ in range(self._groups)]
+        self._scratch = [
+            Scratch(np.zeros(LANES, np.int32), *(np.zeros(places) for _ in range(4))) for _ in range(self._groups)
+        ]
+        self._see()
+
+    def _see(self) -> None:
+        """Show the quantities in the tiles by name, (n_groups, n_tiles, LANES); the last three are scratch."""
+        each = self._cells.reshape(self._groups, self._tiles, len(QUANTITIES), LANES)
+        self._state |= {name: each[:, :, q] for q, name in enumerate(QUANTITIES[:-3])}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over a copy's fields: its views must be of its own tiles."""
+        self.__dict__.update(state)
+        if "_cells" in state:
+            self._see()
 
     def reset(self) -> None:
         """Return to rest, without inputs."""
@@ -232,10 +245,12 @@ class Cable:
         return values[cells].reshape(self._groups, self._lanes, -1).swapaxes(1, 2)
 
     def _nodes(self, values: F64) -> F64:
-        """Return (n_cells, n_compartments or n_nodes) as (n_groups, n_nodes x lanes), in the order of elimination."""
+        """Return (n_cells, n_compartments or n_nodes) as (n_groups, n_tiles, LANES), in the order of elimination."""
         wide = np.zeros((len(values), self.tree.n_nodes))
         wide[:, self._place[: values.shape[1]]] = values
-        return self._lay(wide).reshape(self._groups, -1)
+        flat = self._lay(wide).reshape(self._groups, -1)
+        spare = self._tiles * LANES - flat.shape[1]
+        return np.pad(flat, ((0, 0), (0, spare))).reshape(self._groups, self._tiles, LANES)
 
     def _leak(self) -> None:
         """Set what stands in the matrix at every step, and the leak's current."""
@@ -305,9 +320,8 @@ class Cable:
 
         def one(g: int) -> int:
             # Views made here, not kept: a copy of the component would hold copies of them.
-            group = Group(*(self._state[name][g] for name in FLAT), *self._scratch[g])
             inputs = Inputs(self._site_nodes, *(self._state[name][g] for name in SYNAPSES), self._state["stimulus"])
-            return int(advance(first, n, self._law, group, inputs, shown[g]))
+            return int(advance(first, n, self._law, self._cells[g], inputs, shown[g], self._scratch[g]))
 
         if self.threads > 1 and self._groups > 1:
             with ThreadPoolExecutor(self.threads) as pool:
@@ -319,10 +333,10 @@ class Cable:
         )
         events = events[events[:, 1] < self.n_cells]
         events = events[np.lexsort((events[:, 1], events[:, 0]))]
-        volts = self._cells([s.volts for s in shown])
+        volts = self._by_cell([s.volts for s in shown])
         if not self.membrane_currents:
             return events, volts
-        return events, volts, self._cells([s.currents for s in shown])
+        return events, volts, self._by_cell([s.currents for s in shown])
 
     def _paper(self, g: int, n: int, rows: int) -> Shown:
         """Return empty arrays for what group ``g`` will show."""
@@ -332,26 +346,27 @@ class Cable:
             np.zeros((rows, len(self.sites), self._lanes), np.float32),
             np.zeros((looked_at, self.n_compartments, self._lanes), np.float32),
             self._compartment,
-            self._state["injected"][g],
-            self._flow[g],
+            self._state["injected"][g].reshape(-1),
             self._watched,
             self.threshold_mv,
             self._state["above"][g],
             np.zeros(((n // 2 + 1) * self._lanes, 2), np.int64),
         )
 
-    def _cells(self, rows: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    def _by_cell(self, rows: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
         """Return (n_rows, n, lanes) of each group as (n_rows, n_cells, n)."""
         return np.concatenate(rows, axis=2)[:, :, : self.n_cells].swapaxes(1, 2)
 
     def state(self) -> Mapping[str, AnyArray]:
-        """Return potentials, gates, inputs and what follows from them, (n_groups, n_nodes x lanes), and the step."""
+        """Return potentials, gates, inputs and what follows from them, (n_groups, n_tiles, LANES), and the step."""
         return self._state
 
     def potentials(self) -> F64:
         """Return the membrane potential of every compartment, (n_cells, n_compartments), mV; a copy."""
-        wide = self._state["v"].reshape(self._groups, self.tree.n_nodes, self._lanes).swapaxes(1, 2)
-        return wide.reshape(-1, self.tree.n_nodes)[: self.n_cells, self._place[: self.n_compartments]]
+        used = self.tree.n_nodes * self._lanes
+        v = self._state["v"].reshape(self._groups, -1)[:, :used].reshape(self._groups, -1, self._lanes)
+        wide = v.swapaxes(1, 2).reshape(-1, self.tree.n_nodes)
+        return wide[: self.n_cells, self._place[: self.n_compartments]]
 
 
 def resistances(tree: Tree, compartment: int) -> F64:
