@@ -76,7 +76,7 @@ class AdEx:
     """Weight of an external event."""
     dt_s: Annotated[float, Gt(0)] = 1e-4
     """At most 0.1 ms; spike times are about as good as a step."""
-    cost: float = 0.02
+    cost: float = 0.025
     """Core-seconds a simulated second, declared, 100 neurons."""
 
     @property

@@ -77,7 +77,7 @@ def brunel(g: float, eta: float, *, n: int = 12_500, in_degree: int = C_E, dt_s:
         external_mv=WEIGHT_MV,
         rest_mv=compensation_mv(g, eta, in_degree),
         dt_s=dt_s,
-        cost=2.5 * n / 12_500,
+        cost=n / 12_500 * (0.4 + 0.75 * in_degree / C_E),
     )
 
 
