@@ -42,6 +42,7 @@ def crossing(v: F64) -> float:
 
 
 def propagation() -> Iterator[Row]:
+    """Yield the speed of a spike along the squid's axon, and how far it depends on the grid."""
     n, dt_s = 640, 1.25e-6
     coarse, fine = speed_m_s(n, dt_s), speed_m_s(2 * n, dt_s / 2)
     what = "propagation speed, radius 238 µm, Ra 35.4 Ω cm, 18.5 °C"
@@ -52,6 +53,7 @@ def propagation() -> Iterator[Row]:
 
 
 def as_neuron() -> Iterator[Row]:
+    """Yield how far the squid's cable is from NEURON's."""
     from sim.cable import Cable
     from sim.morphology import Site, cylinder
 
@@ -71,6 +73,7 @@ def as_neuron() -> Iterator[Row]:
 
 
 def attenuation() -> Iterator[Row]:
+    """Yield Rall's attenuations along a dendrite with a soma, beside the formula and NEURON."""
     from sim.cable import resistances
     from sim.morphology import Branch, grow
 
@@ -133,6 +136,7 @@ def branching() -> tuple[tuple[Branch, ...], tuple[Site, ...]]:
 
 
 def heterosynaptic() -> Iterator[Row]:
+    """Yield which silent spines a plateau on a proximal branch takes across the upper threshold."""
     from sim.cable import Cable
     from sim.heterosynaptic import CalciumThresholds
 

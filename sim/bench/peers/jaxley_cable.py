@@ -54,6 +54,7 @@ def measured(run: Any, argument: Any, cells: int, bio_s: float) -> dict[str, Any
 
 
 def main(single_s: float, many_s: float) -> dict[str, Any]:
+    """Return every way's speed, spikes and whether all was finite."""
     import jax
 
     jax.config.update("jax_platform_name", "cpu")
