@@ -167,16 +167,16 @@ class Noise:
         self.key = np.uint64(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)[0])
         self.words = np.zeros((2, max(1, -(-n // 4))), np.uint64)
         self.four: F32 = np.zeros((4, self.words.shape[1]), np.float32)
-        self._flat = self.four.reshape(-1)[:n]
+        self._n = n
         self.normal(0, 0)
         self.uniform(0, 0)
 
     def normal(self, stream: int, step: int) -> F32:
         """Return (n,) standard normal numbers; borrowed."""
         normals(self.key, np.uint64(stream), np.uint64(step), self.words, self.four)
-        return self._flat
+        return self.four.reshape(-1)[: self._n]
 
     def uniform(self, stream: int, step: int) -> F32:
         """Return (n,) numbers uniform on [0, 1); borrowed."""
         uniforms(self.key, np.uint64(stream), np.uint64(step), self.words, self.four)
-        return self._flat
+        return self.four.reshape(-1)[: self._n]
