@@ -153,7 +153,7 @@ class Tissue:
         self._allocate()
         self._wire()
         self.reset()
-        self.step(self._n_block * SLOW_BLOCKS if self.plastic else self._n_block)
+        self.step(self._n_block)
         self.reset()
 
     def _allocate(self) -> None:
