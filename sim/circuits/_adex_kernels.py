@@ -10,7 +10,7 @@ from numba import njit
 from bmi.signals import F32, I64
 from sim._math_kernels import exp32
 from sim._noise_kernels import uniforms
-from sim.circuits._connectivity_kernels import I32, ZERO, Graph, arrive, deliver, note, scan, split
+from sim.circuits._connectivity_kernels import I32, ZERO, Graph, arrive, deliver, fade, heard, note, scan, split
 from sim.circuits._lif_kernels import Random, rain
 
 HALF = np.float32(0.5)
@@ -73,12 +73,8 @@ def gather(a: Arrays, cell: Cell) -> None:
     to_e, to_i = mean_e * cell.reversal_e, mean_i * cell.reversal_i
     for i in range(g.size):
         drive[i] = current[i] + to_e * ge[i] + to_i * gi[i]
-    keep = cell.decay_e
-    for i in range(ge.size):
-        ge[i] *= keep
-    keep = cell.decay_i
-    for i in range(gi.size):
-        gi[i] *= keep
+    fade(ge, cell.decay_e)
+    fade(gi, cell.decay_i)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -97,7 +93,7 @@ def climb(v: F32, w: F32, g: F32, drive: F32, cell: Cell) -> None:
         grow = rise * exp32((y - cell.knee) * cell.per_sharpness)
         slope = (cell.leak * (cell.rest - y) + grow - u + drive[i] - g[i] * y) * per_c
         v[i] = x + cell.dt * slope
-        w[i] += cell.dt * (cell.a * (y - cell.rest) - u) * cell.per_tau_w
+        w[i] = heard(w[i] + cell.dt * (cell.a * (y - cell.rest) - u) * cell.per_tau_w)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,7 +9,20 @@ from numba import njit
 
 from bmi.signals import F32, I64
 from sim._noise_kernels import U64, normals, uniforms
-from sim.circuits._connectivity_kernels import I32, ZERO, Graph, Queue, arrive, deliver, enter, hold, note, scan, split
+from sim.circuits._connectivity_kernels import (
+    I32,
+    ZERO,
+    Graph,
+    Queue,
+    arrive,
+    deliver,
+    enter,
+    heard,
+    hold,
+    note,
+    scan,
+    split,
+)
 
 ONE = np.float32(1.0)
 
@@ -69,23 +82,18 @@ class Random(NamedTuple):
 def leak(v: F32, toward: F32, keep: np.float32) -> None:
     """Let the potential decay by a step."""
     for i in range(v.size):
-        v[i] = toward[i] + v[i] * keep
+        v[i] = heard(toward[i] + v[i] * keep)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def charge(v: F32, ge: F32, gi: F32, toward: F32, cell: Cell) -> None:
     """Integrate a step exactly: potential and both synaptic inputs are linear."""
-    keep = cell.leak
-    a = cell.from_e
-    b = cell.from_i
     for i in range(v.size):
-        v[i] = toward[i] + v[i] * keep + ge[i] * a + gi[i] * b
-    keep = cell.decay_e
-    for i in range(ge.size):
-        ge[i] *= keep
-    keep = cell.decay_i
-    for i in range(gi.size):
-        gi[i] *= keep
+        e = ge[i]
+        h = gi[i]
+        v[i] = heard(toward[i] + v[i] * cell.leak + e * cell.from_e + h * cell.from_i)
+        ge[i] = heard(e * cell.decay_e)
+        gi[i] = heard(h * cell.decay_i)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -10,7 +10,7 @@ from numba import njit
 
 from bmi.signals import F32, I64
 from sim._math_kernels import exp32
-from sim.circuits._connectivity_kernels import I32, Graph, Queue, deliver, note, scan, split
+from sim.circuits._connectivity_kernels import I32, Graph, Queue, deliver, fade, note, scan, split
 
 f = np.float32
 ONE = f(1.0)
@@ -140,13 +140,6 @@ def relax(v: F32, to: F32, g: F32, dt_c: np.float32) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def decay(g: F32, keep: np.float32) -> None:
-    """Let a conductance decay by a step."""
-    for i in range(g.size):
-        g[i] *= keep
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def rested(queue: Queue, step: int, above: I32) -> None:
     """Release those whose refractory period is over: they may count as firing again."""
     n = queue.neurons.size
@@ -188,8 +181,8 @@ def advance(n: int, first: int, p: Membrane, a: Arrays, queue: Queue, above: I32
         gate_n(a.v, a.q, a.n, p.dt)
         settle(a.ge, a.gi, a.drive, a.g_na, a.g_k, p)
         relax(a.v, a.g_na, a.g_k, p.dt_c)
-        decay(a.ge, p.decay_e)
-        decay(a.gi, p.decay_i)
+        fade(a.ge, p.decay_e)
+        fade(a.gi, p.decay_i)
         rested(queue, step, above)
         k = once(queue, step, a.fired, scan(a.v, p.threshold, a.fired), above)
         found = note(step, a.fired, k, found, events)

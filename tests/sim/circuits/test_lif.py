@@ -133,6 +133,19 @@ def test_charge_is_the_integral_of_a_decaying_input(tau_s):
     assert charge_of(1e-4, 20e-3, tau_s) == pytest.approx(np.trapezoid(f, s), rel=1e-8)
 
 
+@pytest.mark.parametrize("build", [network, decaying])
+def test_a_network_that_falls_silent_has_nothing_left_that_is_slow(build):
+    """Numbers below 1e-38 cost fifty times as much; what decays ends at 0 before."""
+    c = build()
+    c.bind(0)
+    c.step(500)
+    c.receive("noise_mv", 0.0)
+    c.receive("external_hz", 0.0)
+    c.step(30_000)
+    for name in ("v", "ge", "gi"):
+        np.testing.assert_array_equal(c.state()[name], 0.0, err_msg=name)
+
+
 def test_inputs_do_what_they_say():
     silent = LIF(n_excitatory=4, n_inhibitory=0, start_mv=(0.0, 0.0))
     silent.bind(0)
