@@ -22,7 +22,7 @@ from sim.preparation import Preparation
 from sim.user import User
 from sim.world import Samples, whole_chunk
 
-SETTLE_S = 0.3
+SETTLE_S = 0.2
 """The tissue runs for so long before a session, and forgets how it was started."""
 ACTIVE_HZ = 1.0
 """A neuron that fires less at rest is not found by an electrode."""

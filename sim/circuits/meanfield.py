@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -59,12 +60,17 @@ def rates(cell: Membrane, mean_mv: F64, noise_mv: float, raised: float) -> F64:
 
     low = (cell.reset_mv - mean_mv) / noise_mv + raised
     high = (cell.threshold_mv - mean_mv) / noise_mv + raised
-    at, weight = np.polynomial.legendre.leggauss(100)
+    at, weight = _nodes()
     u = low[:, None] + (high - low)[:, None] * (at + 1.0) / 2.0
     area = erfcx(-np.minimum(u, 25.0))  # exp(u^2) (1 + erf u)
     passage = math.sqrt(math.pi) * (area * weight).sum(axis=1) * (high - low) / 2.0
     found: F64 = 1.0 / (cell.refractory_s + cell.tau_s * passage)
     return found
+
+
+@cache
+def _nodes() -> tuple[F64, F64]:
+    return np.polynomial.legendre.leggauss(100)
 
 
 def drive_for(cell: Membrane, rate_hz: F64, noise_mv: float, raised: float) -> tuple[F64, F64]:

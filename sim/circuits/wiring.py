@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bmi.errors import ContractError
-from bmi.signals import F32, F64
+from bmi.signals import F32, F64, AnyArray
 
 I32 = npt.NDArray[np.int32]
 
@@ -66,17 +66,22 @@ def sources(rng: np.random.Generator, n_targets: int, pool: range, k: int, *, sa
 def outgoing(found: I32, weights: F64, n_sources: int, target: int = 0) -> Contacts:
     """Sort contacts (n_targets, k) upon neurons ``target``, ``target`` + 1, … by their source."""
     flat = found.reshape(-1)
-    order = np.argsort(flat, kind="stable")
+    order = _order(flat, n_sources)
     first = np.searchsorted(flat[order], np.arange(n_sources + 1))
     to = order // max(found.shape[1], 1) + target
     return Contacts(first.astype(np.int32), to.astype(np.int32), weights.reshape(-1)[order].astype(np.float32))
 
 
+def _order(source: AnyArray, n: int) -> AnyArray:
+    """Return what sorts ``source``, equal ones as they come; small numbers are sorted by counting."""
+    return np.argsort(source.astype(np.uint16) if n <= 2**16 else source, kind="stable")
+
+
 def merged(parts: tuple[Contacts, ...]) -> Contacts:
     """Return all contacts of several sets with the same sources."""
     source = np.concatenate([np.repeat(np.arange(len(c.first) - 1), np.diff(c.first)) for c in parts])
-    order = np.argsort(source, kind="stable")
     n = len(parts[0].first)
+    order = _order(source, n)
     return Contacts(
         np.searchsorted(source[order], np.arange(n)).astype(np.int32),
         np.concatenate([c.to for c in parts])[order],
