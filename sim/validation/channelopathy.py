@@ -2,17 +2,19 @@
 
 ``sim.validation.tissue`` asks whether the excitatory rate and its slow power rise with the loss. Power rises with the
 square of a rate that rises, whatever the neurons do together, so here synchrony is the correlation of counts of pairs,
-which knows nothing of the rate.
+which knows nothing of the rate. It rises with a moderate loss (×0.8) and is back where it was at ×0.65, where
+neurons fire at 20 Hz and regularly: that the loss makes a circuit more synchronous holds for the first step only.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
 from sim.validation import Check, Row, holds
 
-SEEDS = 10
+SEEDS, SHARES = 10, (1.0, 0.8, 0.65)
 BIN_MS = 100
 """Counts of 100 ms: correlated by fluctuations slower than about 5 Hz."""
 
@@ -29,13 +31,15 @@ def reaches() -> Iterator[Row]:
     what = "pv, sodium ×1 → ×0.65: rate at 0.2, 0.3, 0.5, 0.7, 1 µA/cm²"
     yield holds("M2", what, "lower at each", told, bool((g < f).all()), source="Wang-Buzsáki membrane")
 
-    pairs = np.array([[rate_and_correlation(seed, share) for share in (1.0, 0.65)] for seed in range(SEEDS)])
+    found = np.array([[rate_and_correlation(seed, share) for share in SHARES] for seed in range(SEEDS)])
     for k, (name, unit) in enumerate((("mean excitatory rate", " Hz"), ("mean correlation of counts, 100 ms", ""))):
-        up = int((pairs[:, 1, k] > pairs[:, 0, k]).sum())
-        p = sum(math.comb(SEEDS, i) for i in range(up, SEEDS + 1)) / 2.0**SEEDS
-        told = f"{up} of {SEEDS}, p = {p:.2g}; {pairs[:, 0, k].mean():.3g} → {pairs[:, 1, k].mean():.3g}{unit}"
-        what = f"PV sodium ×1 → ×0.65 in the tissue: {name} rises"
-        yield holds("M2", what, f"p < 0.01 over {SEEDS} seeds", told, p < 0.01, source="models' table M2; sign test")
+        for step, (before, after) in enumerate(itertools.pairwise(SHARES)):
+            x, y = found[:, step, k], found[:, step + 1, k]
+            up = int((y > x).sum())
+            p = sum(math.comb(SEEDS, i) for i in range(up, SEEDS + 1)) / 2.0**SEEDS
+            told = f"{up} of {SEEDS}, p = {p:.2g}; {x.mean():.3g} → {y.mean():.3g}{unit}"
+            what = f"PV sodium ×{before:g} → ×{after:g} in the tissue: {name} rises"
+            yield holds("M2", what, f"p < 0.01 over {SEEDS} seeds", told, p < 0.01, source="models' table M2; sign test")
 
 
 def rate_and_correlation(seed: int, share: float, seconds: int = 10) -> tuple[float, float]:
