@@ -33,13 +33,14 @@ def reaches() -> Iterator[Row]:
 
     found = np.array([[rate_and_correlation(seed, share) for share in SHARES] for seed in range(SEEDS)])
     for k, (name, unit) in enumerate((("mean excitatory rate", " Hz"), ("mean correlation of counts, 100 ms", ""))):
+        source = "models' table M2; sign test"
         for step, (before, after) in enumerate(itertools.pairwise(SHARES)):
             x, y = found[:, step, k], found[:, step + 1, k]
             up = int((y > x).sum())
             p = sum(math.comb(SEEDS, i) for i in range(up, SEEDS + 1)) / 2.0**SEEDS
             told = f"{up} of {SEEDS}, p = {p:.2g}; {x.mean():.3g} → {y.mean():.3g}{unit}"
             what = f"PV sodium ×{before:g} → ×{after:g} in the tissue: {name} rises"
-            yield holds("M2", what, f"p < 0.01 over {SEEDS} seeds", told, p < 0.01, source="models' table M2; sign test")
+            yield holds("M2", what, f"p < 0.01 over {SEEDS} seeds", told, p < 0.01, source=source)
 
 
 def rate_and_correlation(seed: int, share: float, seconds: int = 10) -> tuple[float, float]:
