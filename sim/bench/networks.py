@@ -1,8 +1,8 @@
 """How fast the benchmark networks are, beside Brian2's C++ standalone programs, and whether they fire alike.
 
 Each round runs a network with a seed of its own and then the peer, equally often, on the same core, so that what else
-the machine does falls on both; a ratio is of neighbours in time. Times are of the simulated second alone: connecting and compiling
-are outside on both sides.
+the machine does falls on both; a ratio is of neighbours in time. Times are of the simulated second alone: connecting
+and compiling are outside on both sides.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ class Peer:
             if line.startswith("{"):
                 return dict(json.loads(line))
         self._said.seek(0)
+        said = self._said.read().strip().splitlines()[-1:]
+        self.close()
         raise ContractError(
             f"bench simulator: {self._process.args[0]} could not run {PEER.name}; give an interpreter that has brian2 "
-            f"and a C++ compiler. It said: {self._said.read().strip().splitlines()[-1:]}"
+            f"and a C++ compiler. It said: {said}"
         )
 
     def run(self) -> tuple[float, float]:
@@ -145,4 +147,4 @@ def _welch(a: F64, b: F64) -> float | None:
     """Return the p of Welch's test for a difference of means; none for fewer than three seeds."""
     from scipy.stats import ttest_ind
 
-    return float(ttest_ind(a, b, equal_var=False).pvalue) if len(a) > 2 else None
+    return float(ttest_ind(a, b, equal_var=False).pvalue) if min(len(a), len(b)) > 2 else None
