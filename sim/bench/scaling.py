@@ -1,7 +1,8 @@
 """How time and memory grow with the number of neurons: the current-based network at 80 inputs a neuron.
 
-Each size runs in a process of its own, so that its memory is its own too. The same neurons once without connections
-tell what a neuron costs a step; what the connected ones take more is what their synaptic events cost.
+Each size runs in a process of its own, so that its memory is its own too. The same neurons, unconnected and silent,
+tell what a neuron costs a step; what the connected ones take more, spikes and their bookkeeping included, is counted
+as the cost of their synaptic events.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from sim.circuits.connectivity import InDegree
 from sim.circuits.lif import LIF
@@ -61,6 +64,7 @@ def size(n: int) -> dict[str, Any]:
     small.bind(0)
     alone = network(n, False)
     alone.bind(0)
+    alone.receive("current_mv", np.full(n, -10.0))
     per_step = _seconds(alone, n)[0] / (n * _steps(n))
     del alone
     before = resident()
