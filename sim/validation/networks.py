@@ -118,29 +118,31 @@ def _theory() -> Iterator[Row]:
 
 
 def _brunel() -> Iterator[Row]:
-    """Rate and rhythm of the full network; mean over three seeds of 1 s each, after 0.3 s."""
+    """Rate and rhythm of the full network, after 0.3 s: three seeds of 1 s, ten of 3 s where it drifts slowly."""
     import numpy as np
 
     from sim.circuits.brunel import brunel, population_counts, rhythm_hz
 
-    for g, eta, target, rhythm in ((6.0, 4.0, 60.7, 180.0), (5.0, 2.0, 37.7, None), (4.5, 0.9, 5.5, 22.0)):
-        rates, rhythms = [], []
-        for seed in (1, 2, 3):
+    for g, eta, target, rhythm, seeds, seconds in (
+        (6.0, 4.0, 60.7, 180.0, 3, 1), (5.0, 2.0, 37.7, None, 3, 1), (4.5, 0.9, 5.5, 22.0, 10, 3),
+    ):  # fmt: skip
+        rates, rhythms, n_steps = [], [], 10_000 * seconds
+        for seed in range(1, seeds + 1):
             c = brunel(g, eta)
             c.bind(seed)
             c.step(3000)
-            spikes = c.step(10_000)[0]
+            spikes = c.step(n_steps)[0]
             spikes[:, 0] -= 3000
-            rates.append(len(spikes) / c.n)
-            rhythms.append(rhythm_hz(population_counts(spikes, 10_000, 5), 5e-4))
+            rates.append(len(spikes) / c.n / seconds)
+            rhythms.append(rhythm_hz(population_counts(spikes, n_steps, 5), 5e-4))
         yield near(
-            "C2", f"simulated rate, g {g:g}, eta {eta:g}, 3 seeds", target, float(np.mean(rates)), 0.07, unit="Hz",
-            source=PAPER, relative=True,
+            "C2", f"simulated rate, g {g:g}, eta {eta:g}, mean of {seeds} seeds (SD {np.std(rates, ddof=1):.2f} Hz)",
+            target, float(np.mean(rates)), 0.07, unit="Hz", source=PAPER, relative=True,
         )  # fmt: skip
         if rhythm:
             yield near(
-                "C2", f"rhythm of the population, g {g:g}, eta {eta:g}, 3 seeds", rhythm, float(np.mean(rhythms)),
-                0.15, unit="Hz", source=PAPER, relative=True,
+                "C2", f"rhythm of the population, g {g:g}, eta {eta:g}, mean of {seeds} seeds", rhythm,
+                float(np.mean(rhythms)), 0.15, unit="Hz", source=PAPER, relative=True,
             )  # fmt: skip
 
 
@@ -150,5 +152,5 @@ CHECKS: tuple[Check, ...] = (
     Check("C1", "benchmark networks against Brian2", 10.0, _vogels_abbott),
     Check("C1", "adaptive exponential neurons against Brian2", 1.0, _adex),
     Check("C2", "self-consistent theory", 1.0, _theory),
-    Check("C2", "the full network", 30.0, _brunel),
+    Check("C2", "the full network", 35.0, _brunel),
 )

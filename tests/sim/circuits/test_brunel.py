@@ -49,9 +49,11 @@ def test_what_cannot_be_is_refused(g, eta, n, k):
 @pytest.mark.bars
 @pytest.mark.parametrize(("g", "eta", "rate"), [(6.0, 4.0, 60.7), (5.0, 2.0, 37.7), (4.5, 0.9, 5.5)])
 def test_the_full_network_fires_as_published(g, eta, rate):
-    c = brunel(g, eta)
-    c.bind(1)
-    c.step(2000)
-    found = len(c.step(20000)[0]) / c.n / 2.0
+    """Where it is slow it drifts: over 3 s its rate has a standard deviation of 5 % from seed to seed."""
+    c, found = brunel(g, eta), []
+    for seed in range(1, 7 if rate < 10 else 2):
+        c.bind(seed)
+        c.step(3000)
+        found.append(len(c.step(30_000)[0]) / c.n / 3.0)
     measured(f"rate at g {g:g}, eta {eta:g}, Hz", found)
-    assert found == pytest.approx(rate, rel=0.07)
+    assert np.mean(found) == pytest.approx(rate, rel=0.07)
