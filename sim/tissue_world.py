@@ -37,7 +37,7 @@ class TissueWorld:
     Neurons are picked at random among those that fire, excitatory or not, as an array's electrodes would. The circuit
     runs in blocks of 10 ms.
 
-    *Realtime*: a block takes some 0.7 ms of one core.
+    *Realtime*: a block takes some 1 ms of one core.
     """
 
     name: str = "m1"
@@ -52,7 +52,7 @@ class TissueWorld:
     """Samples pushed together, s: a whole number of milliseconds."""
     subject: int | None = None
     """Number of the participant, whose circuit and electrodes are the same in every session; None draws new ones."""
-    reward: Annotated[float, Ge(0)] = 0.2
+    reward: Annotated[float, Ge(0)] = 0.05
     """Reward per unexpected progress, in units of the user's speed; 0 leaves synapses to homeostasis."""
     tissue: Tissue = field(default_factory=Tissue)
     """The circuit; its ``n_dims`` and ``subject`` are the world's."""

@@ -53,7 +53,7 @@ NONE: I64 = np.zeros((0, 2), np.int64)
 class Tissue:
     """Motor cortex as a component.
 
-    *Realtime*: ``step`` of 10 ms takes some 0.5 ms of one core; it allocates what it returns.
+    *Realtime*: ``step`` of 10 ms takes some 0.6 ms of one core; it allocates what it returns.
     """
 
     name: str = "m1"
