@@ -85,8 +85,7 @@ class Preparation:
         self._given = 0
         self.late = 0
         self._pending: deque[tuple[int, int, str, AnyArray]] = deque()
-        self._kept = [np.zeros((0, 2), np.int64) if _events(p) else np.zeros((0, *p.shape), np.float32)
-                      for p in self.component.outputs]  # fmt: skip
+        self._kept: list[list[AnyArray]] = [[] for _ in self.component.outputs]
 
     @property
     def t_s(self) -> float:
@@ -154,11 +153,11 @@ class Preparation:
         t0 = self._blocks * GRID_S
         self._blocks += 1
         watch(self.component, t0, t0 + GRID_S)
-        for i, rows in enumerate(shown):
-            self._kept[i] = np.concatenate([self._kept[i], rows]) if len(self._kept[i]) else rows.copy()
+        for kept, rows in zip(self._kept, shown, strict=True):
+            kept.append(rows.copy())
 
     def _hand_out(self, i: int, p: Port) -> AnyArray:
-        kept = self._kept[i]
+        kept = self._joined(i)
         if _events(p):
             n = int(np.searchsorted(kept[:, 0], self._steps))
         else:
@@ -166,15 +165,23 @@ class Preparation:
             due = math.floor(self._steps / every + 1e-9)
             done = math.floor(self._blocks * self.n_block / every + 1e-9) - len(kept)
             n = due - done
-        self._kept[i] = kept[n:]
+        self._kept[i] = [kept[n:]]
         return kept[:n]
+
+    def _joined(self, i: int) -> AnyArray:
+        """Return what output ``i`` showed and was not handed out."""
+        kept, p = self._kept[i], self.component.outputs[i]
+        if not kept:
+            return np.zeros((0, 2), np.int64) if _events(p) else np.zeros((0, *p.shape), np.float32)
+        return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
     def snapshot(self) -> Snapshot:
         """Return everything this preparation is now."""
         state = {k: v.copy() for k, v in self.component.state().items()}
         counters = (self._blocks, self._steps, self._given, self.late)
         pending = tuple((b, k, name, v.copy()) for b, k, name, v in self._pending)
-        return Snapshot(self.component.name, state, pending, counters, tuple(k.copy() for k in self._kept))
+        kept = tuple(self._joined(i).copy() for i in range(len(self._kept)))
+        return Snapshot(self.component.name, state, pending, counters, kept)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to ``snapshot``, taken of this component or one bound like it.
@@ -197,7 +204,7 @@ class Preparation:
             v[...] = snapshot.state[k]
         self._blocks, self._steps, self._given, self.late = snapshot.counters
         self._pending = deque((b, k, name, v.copy()) for b, k, name, v in snapshot.pending)
-        self._kept = [k.copy() for k in snapshot.kept]
+        self._kept = [[k.copy()] for k in snapshot.kept]
 
     def fork(self) -> Preparation:
         """Return an independent preparation in the same state: what if the stimulus had been another?"""
@@ -218,8 +225,7 @@ def _events(p: Port) -> bool:
 def watch(component: Component, t0_s: float, t1_s: float) -> None:
     """Raise Diverged if a state of ``component`` is no longer finite at ``t1_s``."""
     for name, array in component.state().items():
-        if array.dtype.kind == "f" and not math.isfinite(float(array.sum(dtype=np.float64))):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             bad = np.argwhere(~np.isfinite(array))
-            if len(bad):
-                at = ", ".join(str(tuple(int(i) for i in b)) for b in bad[:3])
-                raise Diverged(component.name, name, f"[{at}{', …' if len(bad) > 3 else ''}]", t0_s, t1_s)
+            at = ", ".join(str(tuple(int(i) for i in b)) for b in bad[:3])
+            raise Diverged(component.name, name, f"[{at}{', …' if len(bad) > 3 else ''}]", t0_s, t1_s)
