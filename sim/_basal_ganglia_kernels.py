@@ -1,7 +1,7 @@
 """Compiled core of the basal ganglia: one explicit Euler step of four nuclei.
 
 Equations and constants are those of So, Kent & Grill (2012), ModelDB 141699; voltages in mV, times in ms, currents in
-uA/cm2, conductances in mS/cm2, capacitance 1 uF/cm2. ``sim._relay_kernels`` drives it.
+µA/cm², conductances in mS/cm², capacitance 1 µF/cm². ``sim._relay_kernels`` drives it.
 
 The whole state is one array ``x``, every variable a stretch of it that begins at a constant, so that LLVM needs no
 checks for overlap; loops take their length from outside, because a dozen turns known beforehand are unrolled and not

@@ -45,11 +45,11 @@ class Drive(NamedTuple):
 
     dopamine_loss: F64
     dbs: F64
-    """(3,): amplitude uA/cm2, rate Hz, width s."""
+    """(3,): amplitude µA/cm², rate Hz, width s."""
     smc_rate_hz: F64
     smc_scale: F64
     bias: F64
-    """(10,): what one external pallidal cell gets more than another, uA/cm2."""
+    """(10,): what one external pallidal cell gets more than another, µA/cm²."""
 
 
 class Clocks(NamedTuple):
@@ -100,7 +100,7 @@ def cycle(key: np.uint64, k: int, words: npt.NDArray[np.uint64], four: F32) -> f
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def cortex(drive: Drive, clocks: Clocks, key: np.uint64, dt: float, work: Work, shown: Shown) -> float:
-    """Advance the cortex by a step and return the current density it injects into the thalamus, uA/cm2."""
+    """Advance the cortex by a step and return the current density it injects into the thalamus, µA/cm²."""
     clock = clocks.smc
     clock[0] += 1e-3 * drive.smc_rate_hz[0] * dt
     if clock[0] >= clock[1]:
@@ -118,7 +118,7 @@ def cortex(drive: Drive, clocks: Clocks, key: np.uint64, dt: float, work: Work, 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def stimulator(dbs: F64, clock: F64, dt: float) -> float:
-    """Advance the stimulator by a step and return its current density, uA/cm2.
+    """Advance the stimulator by a step and return its current density, µA/cm².
 
     Pulses begin with a step; the last step of one carries what is left of its charge.
     """

@@ -95,9 +95,9 @@ class BasalGanglia:
         """Loss of dopamine, stimulator, cortex."""
         return (
             Port("dopamine_loss", "", about="0 healthy, 1 Parkinsonian"),
-            Port("dbs", "uA/cm2, Hz, s", (3,), about="amplitude, rate and width of the pulses into the subthalamus"),
+            Port("dbs", "µA/cm², Hz, s", (3,), about="amplitude, rate and width of the pulses into the subthalamus"),
             Port("smc_rate_hz", "Hz", about="mean rate of the pulses sensorimotor cortex sends to the thalamus"),
-            Port("smc_scale", "", about="their amplitude, as a multiple of 3.5 uA/cm2"),
+            Port("smc_scale", "", about="their amplitude, as a multiple of 3.5 µA/cm²"),
         )
 
     @property

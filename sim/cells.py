@@ -185,7 +185,7 @@ class Cells:
     def outputs(self) -> tuple[Port, ...]:
         """Spikes and voltage."""
         return (
-            Port("spikes", "step, cell", (2,), about="upward crossings of the class's spike voltage"),
+            Port("spikes", "", (2,), about="upward crossings of the class's spike voltage"),
             Port("voltage", "mV", (self.n,), self.voltage_rate_hz),
         )
 

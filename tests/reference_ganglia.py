@@ -1,7 +1,7 @@
 """The basal ganglia once more, as the paper's tables put them: one cell a class, NumPy, no shortcut.
 
 So, Kent & Grill (2012) J Comput Neurosci 32: 499-519 and Rubin & Terman (2004) J Comput Neurosci 16: 211-235.
-Voltages mV, times ms, currents uA/cm2.
+Voltages mV, times ms, currents µA/cm².
 """
 
 from __future__ import annotations

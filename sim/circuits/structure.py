@@ -160,6 +160,7 @@ def _random(nx: Any, graph: Any, seed: int) -> tuple[float, float]:
 
 
 def graph_library() -> Any:
+    """Return networkx. Raises PluginError, naming the extra, if it is not installed."""
     try:
         import networkx
     except ImportError as wrong:

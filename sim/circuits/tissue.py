@@ -110,7 +110,7 @@ class Tissue:
             Port("m1_hz", "Hz", about="rate of a neural mass upstream, against its rate at rest"),
             Port("stimulus_mv", "mV", about="voltage that stimulation would drive a neuron to, given time"),
             Port("stimulus_hz", "Hz", about="pulses a second; 0 is a constant current"),
-            Port("electrode_um", "um", (3,), about="centre of the disc that is stimulated, and its radius"),
+            Port("electrode_um", "µm", (3,), about="centre of the disc that is stimulated, and its radius"),
         )
 
     @property

@@ -38,7 +38,7 @@ class Figures(NamedTuple):
 
 
 def condition(loss: float, dbs_hz: float = 0.0, *, dt_s: float = 25e-6) -> Figures:
-    """Return the figures of every seed for a loss of dopamine and a rate of stimulation (300 uA/cm2, 0.3 ms)."""
+    """Return the figures of every seed for a loss of dopamine and a rate of stimulation (300 µA/cm², 0.3 ms)."""
     from sim.basal_ganglia import BasalGanglia
     from sim.relay import band_power, rates_hz, relay_error_index, spectrum
 
@@ -137,7 +137,7 @@ def steps() -> Iterator[Row]:
 def lone(name: str, currents: F64, seconds: float, dt_s: float, trace: int) -> tuple[F64, F64]:
     """Return how often cells without synapses spike in the last second, Hz, and the voltage of one, mV, every 0.1 ms.
 
-    ``name`` is thalamus, stn or gp; ten currents, uA/cm2, one a cell.
+    ``name`` is thalamus, stn or gp; ten currents, µA/cm², one a cell.
     """
     from sim import _basal_ganglia_kernels as cells
     from sim._relay_kernels import FIRED_MV, RELAYED_MV

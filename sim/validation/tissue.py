@@ -1,4 +1,4 @@
-"""Acceptance figures of the motor-cortex tissue (C3), and of a loss of sodium channels in it (M2).
+"""Acceptance figures of the motor-cortex tissue (C3); what a loss of sodium channels does to it is M2's.
 
 The bounds are design targets of this model, within what motor cortex shows. Every figure holds for each of five seeds,
 that is five subjects; the range over them is given. At rest means no intended movement.
@@ -176,44 +176,10 @@ def exact() -> Iterator[Row]:
     yield holds("C3", what, "0", f"{differing} of {values}", differing == 0, source="identity")
 
 
-def sodium() -> Iterator[Row]:
-    """Loss of Nav1.1 in inhibitory neurons: excitatory rate and slow synchrony, ten seeds."""
-    shares, n_seeds = (1.0, 0.82, 0.65), 10
-    found = np.array([[rate_and_synchrony(seed, share) for share in shares] for seed in range(n_seeds)])
-    source = "design target, models' table M2; sign test"
-    figures = (("mean excitatory rate", "Hz"), ("power of the excitatory rate, 1 to 9 Hz", "Hz²/Hz"))
-    beside = ", as a multiple of independent neurons' " + " → ".join(f"{m:.3g}" for m in found[:, :, 2].mean(axis=0))
-    for k, (what, unit) in enumerate(figures):
-        rises = np.diff(found[:, :, k], axis=1) > 0
-        n = int(rises.all(axis=1).sum())
-        p = sum(math.comb(n_seeds, i) for i in range(n, n_seeds + 1)) / 2.0**n_seeds
-        means = " → ".join(f"{m:.3g}" for m in found[:, :, k].mean(axis=0))
-        yield holds(
-            "M2", f"PV sodium ×1 → ×0.82 → ×0.65 in the tissue: {what} rises at both steps", "p < 0.01 over 10 seeds",
-            f"{n} of {n_seeds}, p = {p:.2g}; {means} {unit}{beside if k else ''}", p < 0.01, source=source,
-        )  # fmt: skip
-
-
-def rate_and_synchrony(seed: int, share: float, n_seconds: int = 25) -> tuple[float, float, float]:
-    """Return the mean excitatory rate, Hz, its power from 1 to 9 Hz, Hz²/Hz, and that as a multiple of independence.
-
-    Independent Poisson neurons would have 2 rate / n.
-    """
-    tissue = bound(seed, plastic=False)
-    tissue.receive("nav11", np.array(share))
-    tissue.step(SECOND)
-    rate = tissue.step(n_seconds * SECOND)[2][:, 0].astype(float)
-    seconds = rate.reshape(n_seconds, 1000)
-    power = np.abs(np.fft.rfft(seconds - seconds.mean(axis=1, keepdims=True))) ** 2 * 2.0 / 1000.0**2
-    slow = float(power[:, 1:10].mean())
-    return float(rate.mean()), slow, slow / (2.0 * float(rate.mean()) / tissue.anatomy_.n_exc)
-
-
 CHECKS: tuple[Check, ...] = (
     Check("C3", "motor cortex at rest", 20.0, at_rest),
     Check("C3", "preferred directions", 90.0, directions),
     Check("C3", "principal components", 90.0, components),
     Check("C3", "cost of the tissue", 3.0, cost),
     Check("C3", "exactness of the tissue", 5.0, exact),
-    Check("M2", "sodium channels of inhibitory neurons in the tissue", 60.0, sodium),
 )
