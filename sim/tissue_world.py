@@ -132,17 +132,13 @@ class TissueWorld:
         """Return the next samples, (n_samples, n_neurons) float32, counts; the caller's to keep."""
         return self._samples.draw(n_samples)
 
-    def _perceived(self) -> tuple[F64, F64]:
-        """Return the effector's position and the goal as the user perceives them, late."""
-        return self.user._cursor.held[: self.n_dims], self.user._goal.held
-
     def _step(self) -> None:
         """Let the user intend and the tissue fire for 10 ms."""
         preparation, user = self._preparation, self.user
         preparation.give("velocity", preparation.t_s, user.step())
         preparation.give("click", preparation.t_s, user.intended_click)
         if self.reward:
-            preparation.give("reward", preparation.t_s, self.reward * self._progress.step(*self._perceived()))
+            preparation.give("reward", preparation.t_s, self.reward * self._progress.step(user.seen, user.asked))
         counts = preparation.advance_s(GRID_S)["counts"]
         self._block[:] = counts[:, self.channels_]
 

@@ -142,6 +142,16 @@ class User:
             row[:-3] = goal.position
             row[-3], row[-2], row[-1] = goal.radius, goal.active, goal.trial
 
+    @property
+    def seen(self) -> F64:
+        """Where the user perceives the effector, (n_dims,), mm: late; borrowed."""
+        return self._cursor.held[: len(self.intended)]
+
+    @property
+    def asked(self) -> F64:
+        """What the user knows of the goal, (n_dims + 3,): position, radius, mm, whether it is on, trial; borrowed."""
+        return self._goal.held
+
     def step(self) -> F64:
         """Return the velocity intended for the next 10 ms, (n_dims,), mm/s; borrowed."""
         self._rng.standard_normal(out=self._normal)

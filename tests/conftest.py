@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,13 @@ os.environ.update(private_lsl_config(_folder))
 
 # A shell has what it starts in the background ignore Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let a process of the least priority compile what a whole run will need at its end."""
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.collectonly:
+        compiling = subprocess.Popen([sys.executable, Path(__file__).with_name("compiled.py")])
+        atexit.register(compiling.kill)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

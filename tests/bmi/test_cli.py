@@ -109,8 +109,10 @@ def test_an_unknown_command_is_refused(inside):
 def test_the_shell_can_complete_commands(bmi):
     script = bmi("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
     assert "complete -o default -F _bmi_completion bmi" in script
-    words = {"COMP_WORDS": "bmi sim", "COMP_CWORD": "1", "_BMI_COMPLETE": "complete_bash"}
+    words = {"COMP_WORDS": "bmi simu", "COMP_CWORD": "1", "_BMI_COMPLETE": "complete_bash"}
     assert bmi(**words).stdout.split() == ["simulate"]
+    words |= {"COMP_WORDS": "bmi sim va", "COMP_CWORD": "2"}  # a battery's commands as well
+    assert bmi(**words).stdout.split() == ["validate"]
 
 
 # --- check, list, version ---------------------------------------------------------------------------
