@@ -20,7 +20,7 @@ from sim import GRID_S
 from sim.circuits.tissue import Tissue
 from sim.preparation import Preparation
 from sim.user import User
-from sim.world import Samples, whole_chunk
+from sim.world import Samples, counts_spec, whole_chunk
 
 SETTLE_S = 0.2
 """The tissue runs for so long before a session, and forgets how it was started."""
@@ -72,16 +72,7 @@ class TissueWorld:
     @property
     def spec(self) -> StreamSpec:
         """What the stream promises."""
-        return StreamSpec(
-            name=self.name,
-            type=self.type,
-            n_channels=self.n_neurons,
-            rate_hz=self.rate_hz,
-            unit="count",
-            labels=tuple(f"n{i:03d}" for i in range(self.n_neurons)),
-            max_samples=self.chunk_samples,
-            source_id=f"sim-tissue-{self.name}",
-        )
+        return counts_spec(self, f"sim-tissue-{self.name}")
 
     def bind(self, rng: np.random.Generator, t0: float) -> None:
         """Begin a session whose first sample is at ``t0``, s.

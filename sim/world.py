@@ -79,16 +79,7 @@ class PopulationWorld:
     @property
     def spec(self) -> StreamSpec:
         """What the stream promises."""
-        return StreamSpec(
-            name=self.name,
-            type=self.type,
-            n_channels=self.n_neurons,
-            rate_hz=self.rate_hz,
-            unit="count",
-            labels=tuple(f"n{i:03d}" for i in range(self.n_neurons)),
-            max_samples=self.chunk_samples,
-            source_id=f"sim-population-{self.name}",
-        )
+        return counts_spec(self, f"sim-population-{self.name}")
 
     def bind(self, rng: np.random.Generator, t0: float) -> None:
         """Begin a session whose first sample is at ``t0``, s.
@@ -130,6 +121,20 @@ class PopulationWorld:
     def _step(self) -> None:
         """Draw the next block."""
         self.population.step(self.user.step(), self._block, self.user.intended_click)
+
+
+def counts_spec(world: Any, source_id: str) -> StreamSpec:
+    """Return what a stream of spike counts promises, one neuron a channel."""
+    return StreamSpec(
+        name=world.name,
+        type=world.type,
+        n_channels=world.n_neurons,
+        rate_hz=world.rate_hz,
+        unit="count",
+        labels=tuple(f"n{i:03d}" for i in range(world.n_neurons)),
+        max_samples=world.chunk_samples,
+        source_id=source_id,
+    )
 
 
 def whole_chunk(world: Any) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bmi.signals import F32, F64
-from sim.validation import Check, Row, between, holds, said
+from sim.validation import Check, Row, between, said
 
 if TYPE_CHECKING:
     from sim.circuits.tissue import Tissue
@@ -164,22 +164,9 @@ def cost() -> Iterator[Row]:
     )  # fmt: skip
 
 
-def exact() -> Iterator[Row]:
-    """The same bits however a run is cut, forked, restored or spread over threads."""
-    from sim.circuits.tissue import Tissue
-    from sim.exactness import exactness
-
-    drive = (("velocity", 0.0, [150.0, 80.0]), ("reward", 0.3, 0.5), ("nav11", 0.5, 0.8), ("gaba_decay", 0.7, 1.5))
-    counts = exactness(Tissue, drive, seconds=1.0)
-    differing, values = sum(c.differing for c in counts), sum(c.values for c in counts)
-    what = "differing values, chunks of 1, 7, 10 and 1000 ms, 1 and 2 threads, snapshot and fork"
-    yield holds("C3", what, "0", f"{differing} of {values}", differing == 0, source="identity")
-
-
 CHECKS: tuple[Check, ...] = (
     Check("C3", "motor cortex at rest", 20.0, at_rest),
     Check("C3", "preferred directions", 90.0, directions),
     Check("C3", "principal components", 90.0, components),
     Check("C3", "cost of the tissue", 3.0, cost),
-    Check("C3", "exactness of the tissue", 5.0, exact),
 )
