@@ -6,11 +6,11 @@ import atexit
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import beside
 import pytest
 from figures import told
 
@@ -28,10 +28,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let a process of the least priority compile what a whole run will need at its end."""
+    """Let a whole run do beside the tests what they need at its end."""
     if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.collectonly:
-        compiling = subprocess.Popen([sys.executable, Path(__file__).with_name("compiled.py")])
-        atexit.register(compiling.kill)
+        beside.begin()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from beside import CHECKERS, result
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bmi", "decoders", "devices", "sim")
 SOURCES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-SCRIPTS = Path(sys.executable).parent
 
 
 def name(path: Path) -> str:
@@ -60,15 +60,10 @@ def test_the_files_are_found():
 # --- the machines ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "command",
-    [("lint-imports", "--no-cache"), ("ruff", "check", "--no-cache", "."), ("mypy", "--no-error-summary")],
-    ids=lambda command: command[0],
-)
+@pytest.mark.parametrize("command", CHECKERS, ids=lambda command: command[0])
 def test_the_checkers_are_content(command):
-    tool, *arguments = command
-    done = subprocess.run([SCRIPTS / tool, *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    code, told = result(command)
+    assert code == 0, told
 
 
 # --- who may import what ----------------------------------------------------------------------------

@@ -21,10 +21,9 @@ def test_without_a_name_it_says_what_there_is():
     assert {"cells", "tissue", "basal-ganglia"} <= set(pictures.names())
 
 
-@pytest.mark.parametrize("name", ["drugs", "stimulation", "cable"])
-def test_the_quick_ones_are_drawn(name, tmp_path):
+def test_a_quick_one_is_drawn(tmp_path):
     path = tmp_path / "page.png"
-    told = json.loads(RUNNER.invoke(app, ["sim", "show", name, "--out", str(path), "--json"]).output)
+    told = json.loads(RUNNER.invoke(app, ["sim", "show", "cable", "--out", str(path), "--json"]).output)
     assert told["file"] == str(path)
     assert path.read_bytes().startswith(PNG)
     assert path.stat().st_size > 20_000
