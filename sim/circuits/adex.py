@@ -29,9 +29,8 @@ from annotated_types import Ge, Gt
 from bmi.errors import ContractError
 from bmi.signals import F32, I64, AnyArray
 from sim.circuits._adex_kernels import Arrays, Cell, advance
-from sim.circuits._connectivity_kernels import Graph
 from sim.circuits._lif_kernels import Random
-from sim.circuits.connectivity import Wiring, checked_graph, delay_steps
+from sim.circuits.connectivity import Wiring, delay_steps, graph_of
 from sim.circuits.lif import EVENTS_A_STEP, TABLE, poisson_below
 from sim.component import Noise, Port, checked, whole_steps
 
@@ -109,9 +108,7 @@ class AdEx:
         self._validate()
         n = self.n
         rng = np.random.default_rng(np.random.SeedSequence([seed, *self.name.encode()]))
-        none = Graph(np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
-        drawn = none if self.wiring is None else self.wiring.draw(self.n_excitatory, self.n_inhibitory, rng)
-        self.graph_ = checked_graph(drawn, n, n)
+        self.graph_ = graph_of(self.name, self.wiring, self.n_excitatory, self.n_inhibitory, rng)
         self._delay = delay_steps(self.name, self.delay_s, self.dt_s)
         rows = self._delay + 1 if self.wiring is not None else 1
         due = (np.zeros((rows, n), np.float32), np.zeros((rows, n), np.float32))
@@ -127,11 +124,6 @@ class AdEx:
 
     def _validate(self) -> None:
         whole_steps(self.name, self.dt_s, 1e-4)
-        if self.n_excitatory < 0 or self.n_inhibitory < 0 or self.n < 1:
-            raise ContractError(
-                f"{self.name}: {self.n_excitatory} excitatory and {self.n_inhibitory} inhibitory neurons, "
-                "expected at least one in all"
-            )
         for key in ("c_pf", "g_l_ns", "delta_t_mv", "tau_w_s", "tau_e_s", "tau_i_s"):
             if not 0.0 < getattr(self, key) < math.inf:
                 raise ContractError(f"{self.name}: {key} is {getattr(self, key)}, expected above 0")

@@ -134,6 +134,24 @@ def stacked(first: Graph, second: Graph) -> Graph:
     return Graph(start, np.concatenate([first.targets, second.targets]))
 
 
+def graph_of(name: str, wiring: Wiring | None, n_e: int, n_i: int, rng: Generator) -> Graph:
+    """Return the graph of a network called ``name``; one without synapses if there is no wiring.
+
+    Raises
+    ------
+    ContractError
+        If there are no neurons, or what the wiring draws does not fit them.
+    """
+    if n_e < 0 or n_i < 0 or n_e + n_i < 1:
+        raise ContractError(
+            f"{name}: {n_e} excitatory and {n_i} inhibitory neurons, expected at least one in all"
+        )
+    n = n_e + n_i
+    if wiring is None:
+        return Graph(np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
+    return checked_graph(wiring.draw(n_e, n_i, rng), n, n)
+
+
 def checked_graph(graph: Graph, n_pre: int, n_post: int) -> Graph:
     """Return ``graph`` if it fits ``n_pre`` and ``n_post`` neurons; compiled loops trust it from then on.
 

@@ -28,9 +28,9 @@ from annotated_types import Ge, Gt
 
 from bmi.errors import ContractError
 from bmi.signals import F32, I64, AnyArray
-from sim.circuits._connectivity_kernels import Graph, Queue
+from sim.circuits._connectivity_kernels import Queue
 from sim.circuits._lif_kernels import Arrays, Cell, Random, advance
-from sim.circuits.connectivity import Wiring, checked_graph, delay_steps
+from sim.circuits.connectivity import Wiring, delay_steps, graph_of
 from sim.component import Noise, Port, checked, whole_steps
 
 OVERSHOOT = 0.5825971579390107
@@ -116,9 +116,7 @@ class LIF:
         self._validate()
         n = self.n
         rng = np.random.default_rng(np.random.SeedSequence([seed, *self.name.encode()]))
-        none = Graph(np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
-        drawn = none if self.wiring is None else self.wiring.draw(self.n_excitatory, self.n_inhibitory, rng)
-        self.graph_ = checked_graph(drawn, n, n)
+        self.graph_ = graph_of(self.name, self.wiring, self.n_excitatory, self.n_inhibitory, rng)
         self._start: F32 = rng.uniform(*self.start_mv, n).astype(np.float32)
         exponential = self.synapses == "exponential"
         self._delay = delay_steps(self.name, self.delay_s, self.dt_s, least=0 if exponential else 1)
@@ -147,11 +145,6 @@ class LIF:
 
     def _validate(self) -> None:
         whole_steps(self.name, self.dt_s)
-        if self.n_excitatory < 0 or self.n_inhibitory < 0 or self.n < 1:
-            raise ContractError(
-                f"{self.name}: {self.n_excitatory} excitatory and {self.n_inhibitory} inhibitory neurons, "
-                "expected at least one in all"
-            )
         if self.synapses not in ("jump", "exponential"):
             raise ContractError(f"{self.name}: synapses is {self.synapses!r}, expected 'jump' or 'exponential'")
         for key in ("tau_m_s", "tau_e_s", "tau_i_s"):
