@@ -33,6 +33,9 @@ class Port(NamedTuple):
     """Rows a second of an output that is sampled; 0 for an output of events and for inputs."""
     about: str = ""
     """What it means, in one line."""
+    sensed: bool = False
+    """Whether an output is what a sensor measures. Only such an output may ever reach a decoder; everything else is
+    privileged: truth that an experimenter may plot and no participant's electrodes could tell."""
 
 
 @runtime_checkable

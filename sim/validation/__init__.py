@@ -118,21 +118,37 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
 
 def _all() -> list[Check]:
     from sim.validation import (
+        adaptive,
+        alpha,
         cable,
         channelopathy,
+        connectomes,
+        cosimulation,
         drugs,
+        epilepsy,
         exact,
         fields,
+        functional,
         ganglia,
         graphs,
+        heads,
+        hemodynamics,
+        masses,
         membrane,
         networks,
+        parkinson,
         plasticity,
+        potentials,
+        recording,
+        recovery,
+        spreading,
         synapse,
         tissue,
     )  # fmt: skip
 
     topics = (
-        membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, exact,
+        membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
+        masses, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
+        epilepsy, parkinson, spreading, recovery, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]

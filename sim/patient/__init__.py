@@ -1,0 +1,1 @@
+"""One patient, from molecules to sensors, on one clock."""
