@@ -12,7 +12,7 @@ from bmi.signals import StreamSpec
 def specs_known(recipe: Recipe) -> tuple[StreamSpec, ...] | None:
     """Return the streams' shapes as far as the recipe tells them: from its world, or declared by its sources."""
     if recipe.world is not None:
-        return (recipe.world_spec,)
+        return recipe.world_specs
     specs = []
     for source in recipe.sources:
         n, rate, unit = source.n_channels, source.rate_hz, source.unit

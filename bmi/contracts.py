@@ -329,6 +329,24 @@ class World(Protocol):
 
 
 @runtime_checkable
+class ManyStreams(Protocol):
+    """A World heard by several sensors at once: spikes, field potentials, EEG.
+
+    All streams are pushed together; a session binds those its recipe names. A stream that nobody draws costs nothing
+    and changes no other.
+    """
+
+    @property
+    def specs(self) -> tuple[StreamSpec, ...]:
+        """What each stream promises; the first is ``spec``, and pushes of all last the same time."""
+        ...
+
+    def draw_from(self, stream: int, n_samples: int) -> F32:
+        """Return the next samples of the stream at that place in ``specs``, (n_samples, n_channels) float32."""
+        ...
+
+
+@runtime_checkable
 class Sink(Protocol):
     """Where chunks leave the program; ``write`` returns at once and counts what it had to drop."""
 

@@ -20,12 +20,13 @@ from bmi import registry
 from bmi.assist import GoalDirected
 from bmi.blocks import Block
 from bmi.calibration import Calibration
-from bmi.errors import Problem, RecipeError
+from bmi.errors import ContractError, Problem, RecipeError
 from bmi.gate import Gate
 from bmi.guarding import Guards
 from bmi.nodes import GuardNode, LaneNode, MarkersNode, RecordNode, SessionNode
 from bmi.schema import Builder
 from bmi.signals import StreamSpec
+from bmi.streams import sent
 
 
 @dataclass
@@ -62,11 +63,19 @@ class Recipe:
     """``use`` of each node, for the manifest."""
 
     @property
-    def world_spec(self) -> StreamSpec:
-        """What the world's stream is to the pipeline: the world's promise under the source's label."""
+    def world_streams(self) -> tuple[int, ...]:
+        """Which stream of the world each source is, in order of the sources."""
         assert self.world is not None  # noqa: S101 - asked of simulated sessions only
-        spec: StreamSpec = self.world.spec
-        return replace(spec, name=self.sources[0].label)
+        return tuple(_stream_of(s, sent(self.world)) or 0 for s in self.sources)
+
+    @property
+    def world_specs(self) -> tuple[StreamSpec, ...]:
+        """What the world's streams are to the pipeline: the world's promises under the sources' labels."""
+        assert self.world is not None  # noqa: S101
+        specs = sent(self.world)
+        return tuple(
+            replace(specs[i], name=s.label) for i, s in zip(self.world_streams, self.sources, strict=True)
+        )
 
     def to_json(self) -> str:
         """Return the raw recipe as JSON, for the other processes of the session."""
@@ -141,7 +150,7 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
         "calibration": b.part(Calibration, raw["calibration"], "calibration") if raw.get("calibration") else None,
     }
     if parts["world"] is not None and sources:
-        _match_world(b, sources, parts["world"].spec)
+        _match_world(b, sources, parts["world"])
     if "prior" in raw:
         b.add("prior", "no prior is registered yet; remove this node")
     if b.problems:
@@ -217,15 +226,48 @@ def _tell_apart(b: Builder, sources: list[Any]) -> None:
         b.add("sources", "more than one source is primary; the live thread waits for one")
 
 
-def _match_world(b: Builder, sources: list[Any], spec: StreamSpec) -> None:
-    """The one source of a simulated session must be the stream its world sends."""
-    if len(sources) > 1:
-        b.add("sources", f"a world sends one stream; {len(sources)} sources are given")
+def _stream_of(source: Any, specs: tuple[StreamSpec, ...]) -> int | None:
+    """Return which of the world's streams a source means: the only one, or the one of its name, or of its type."""
+    if len(specs) == 1:
+        return 0
+    for key in ("name", "type"):
+        wanted = getattr(source, key, None)
+        if wanted:
+            found = [i for i, spec in enumerate(specs) if getattr(spec, key) == wanted]
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _match_world(b: Builder, sources: list[Any], world: Any) -> None:
+    """The sources of a simulated session must be streams its world sends."""
+    try:
+        specs = sent(world)
+    except ContractError as e:
+        b.add("world", str(e))
+        return
+    if len(sources) > len(specs):
+        sends = "one stream" if len(specs) == 1 else f"{len(specs)} streams"
+        b.add("sources", f"the world sends {sends}; {len(sources)} sources are given")
+    meant = [_stream_of(source, specs) for source in sources]
+    for i, (source, which) in enumerate(zip(sources, meant, strict=True)):
+        if which is None:
+            names = [s.name for s in specs]
+            near = registry.nearest(str(getattr(source, "name", "")), names)
+            told = ", ".join(f"{s.name} ({s.type})" for s in specs)
+            b.add(f"sources[{i}]", f"no one stream of the world is meant{near}; it sends {told}: give its name")
+        elif len(specs) > 1 and which in meant[:i]:
+            b.add(f"sources[{i}]", f"is the world's stream {specs[which].name!r}, which another source is already")
+        else:
+            _same_promise(b, i, source, specs[which])
+
+
+def _same_promise(b: Builder, i: int, source: Any, spec: StreamSpec) -> None:
+    """What a source asks for must be what the stream is."""
     for key in ("name", "type", "source_id", "unit", "n_channels", "rate_hz"):
-        wanted, sent = getattr(sources[0], key, None), getattr(spec, key)
-        same = math.isclose(wanted, sent) if key == "rate_hz" and wanted else wanted == sent
+        wanted, is_ = getattr(source, key, None), getattr(spec, key)
+        same = math.isclose(wanted, is_) if key == "rate_hz" and wanted else wanted == is_
         if wanted and not same:
-            b.add(f"sources[0].{key}", f"is {wanted!r}, but the world sends {sent!r}: correct the one or the other")
+            b.add(f"sources[{i}].{key}", f"is {wanted!r}, but the world sends {is_!r}: correct the one or the other")
 
 
 def _stages(b: Builder, raw: Any, sources: list[Any]) -> dict[str, list[Any]]:

@@ -21,6 +21,7 @@ from bmi.line import Line
 from bmi.process import bind_line, make_line, rng_for
 from bmi.recipe import Recipe, build
 from bmi.signals import AnyArray, Chunk, Event
+from bmi.streams import draw
 from bmi.summary import Score
 
 T0 = 1000.0
@@ -103,7 +104,7 @@ def prepare(recipe: Recipe, intention: Intention | None = None) -> _Run:
     recipe.intention = intention or recipe.intention
     world = participant(recipe)
     line = make_line(recipe)
-    bind_line(recipe, line, (recipe.world_spec,))
+    bind_line(recipe, line, recipe.world_specs)
     return _Run(recipe, line, world)
 
 
@@ -126,11 +127,13 @@ class _Run:
 
     def __init__(self, recipe: Recipe, line: Line, world: World) -> None:
         self.world, self.line = world, line
-        spec = world.spec
-        self.n, self.rate = spec.max_samples, spec.rate_hz
         self.clock = ManualClock(T0)
         world.bind(rng_for(recipe.session.seed, "world"), T0)
-        self.chunk = Chunk(np.zeros((self.n, spec.n_channels), np.float32), np.zeros(self.n), T0)
+        self.streams = tuple(zip(recipe.world_streams, recipe.world_specs, strict=True))
+        self.bundle = tuple(
+            Chunk(np.zeros((s.max_samples, s.n_channels), np.float32), np.zeros(s.max_samples), T0)
+            for _, s in self.streams
+        )
         self.k = 0
         self.score = Score(recipe)
         self._steps = np.zeros(KEEP, line.record.row.dtype)
@@ -145,16 +148,20 @@ class _Run:
             self._feature: AnyArray = np.zeros(1, feature_dtype(n_features, n_dims))
 
     def step(self) -> None:
-        """Advance by one chunk of samples."""
-        line, chunk, n = self.line, self.chunk, self.n
-        first = self.k * n
-        chunk.data = self.world.draw(n)
-        chunk.t[:] = T0 + np.arange(first + 1, first + n + 1) / self.rate
-        chunk.t_arrival = float(chunk.t[-1])
-        chunk.seq = first
-        self.clock.sleep_until(chunk.t_arrival)
+        """Advance by one push of every stream."""
+        line = self.line
+        for chunk, (stream, spec) in zip(self.bundle, self.streams, strict=True):
+            n = spec.max_samples
+            first = self.k * n
+            chunk.data = draw(self.world, stream, n)
+            chunk.t[:] = T0 + np.arange(first + 1, first + n + 1) / spec.rate_hz
+            chunk.seq = first
+        arrival = float(self.bundle[0].t[-1])
+        for chunk in self.bundle:
+            chunk.t_arrival = arrival
+        self.clock.sleep_until(arrival)
         now = self.clock.now()
-        line.step((chunk,), now)
+        line.step(self.bundle, now)
         self.world.see(now, line.device.effector, line.task.goal)
         self._keep()
         if self._adaptation is not None and line.intent is not None:

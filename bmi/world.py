@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.lsl.outlet import Outlet
 from bmi.ring import Reader, Ring
 from bmi.signals import EffectorState, Goal
+from bmi.streams import draw, sent
 
 LINGER_S = 1.0
 """The stream outlives its reader's last turn, so that an end in order is no lost stream, by this at most, s."""
@@ -54,19 +56,22 @@ class Eyes:
 
 
 def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, clock: Clock, control: Control) -> None:
-    """Publish the world over LSL until QUIT.
+    """Publish the world's streams over LSL until QUIT.
 
-    Sample k is due at ``t0 + k / rate``; a push that leaves more than one chunk late is an overrun and is
-    counted. Nothing is skipped: late chunks follow at once.
+    Push k is due at ``t0 + k * period``; one that leaves more than a period late is an overrun and is counted. Nothing
+    is skipped: late chunks follow at once.
     """
-    spec = world.spec
-    n = spec.max_samples
-    period = n / spec.rate_hz
+    specs = sent(world)
+    sizes = [s.max_samples for s in specs]
+    period = sizes[0] / specs[0].rate_hz
     eyes = Eyes(runtime, n_dims)
-    # A reader that stops reading must not stop the world: +0.1 ms (96 channels, median) for a thread in between.
-    with Outlet(spec, samples_per_push=n, sync=False, buffer_s=2.0) as outlet:
+    with ExitStack() as stack:
+        # A reader that stops reading must not stop the world: +0.1 ms (96 channels, median) for a thread in between.
+        outlets = [stack.enter_context(Outlet(s, samples_per_push=s.max_samples, sync=False, buffer_s=2.0))
+                   for s in specs]  # fmt: skip
         world.bind(np.random.default_rng(0), 0.0)  # compiles; the session's own time must not wait for that
-        world.draw(n)
+        for i, n in enumerate(sizes):
+            draw(world, i, n)
         t0 = clock.now()
         world.bind(rng, t0)
         control.set(Word.WORLD_STATE, ProcessState.RUNNING)
@@ -75,12 +80,13 @@ def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, cloc
             k += 1
             t = t0 + k * period
             eyes.look(world)
-            data = world.draw(n)
+            chunks = [draw(world, i, n) for i, n in enumerate(sizes)]
             clock.sleep_until(t)
             if clock.now() - t > period:
                 control.add(Word.WORLD_OVERRUNS)
-            outlet.push(data, t)
-            control.add(Word.WORLD_SAMPLES, n)
+            for outlet, data in zip(outlets, chunks, strict=True):
+                outlet.push(data, t)
+            control.add(Word.WORLD_SAMPLES, sum(sizes))
         t_end = clock.now() + LINGER_S
         while control.get(Word.LANE_STATE) == LaneState.RUNNING and clock.now() < t_end:
             clock.sleep_until(clock.now() + period)
