@@ -68,7 +68,7 @@ def test_pushes_that_last_differently_are_refused(two: type[Two], monkeypatch: p
     monkeypatch.setattr(two, "field_push", 4)
     with pytest.raises(ContractError, match=r"'lfp' lasts 8 ms, one of 'm1' 10 ms.*choose chunk_s"):
         sent(two(n_neurons=4, chunk_s=0.01))
-    with pytest.raises(RecipeError, match="world: .*lasts 8 ms"):
+    with pytest.raises(RecipeError, match=r"world: .*lasts 8 ms"):
         build(raw(M1, LFP))
 
 
