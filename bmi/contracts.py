@@ -35,6 +35,7 @@ from bmi.signals import (
     IntentSpec,
     StreamSpec,
 )
+from bmi.stimulus import StimulusProgram
 
 State: TypeAlias = "tuple[AnyArray, ...]"
 
@@ -269,6 +270,46 @@ class Intention(Protocol):
         ...
 
 
+@runtime_checkable
+class Controller(Protocol):
+    """Features of one stream in, the amplitude of a stimulus out: decides how much is wanted, never what is safe.
+
+    No I/O, no clock: a function of what it was told and shown. What it wants passes the stimulus gate, so what the
+    stimulator does is not what was wanted; a controller that leaves out what stimulation itself feeds into its
+    features (blanking) rests on what it is ``told``.
+    """
+
+    level_: float
+    """What the last ``step`` measured, in the features' unit or as the controller scales it; NaN before, and where
+    nothing could be measured. For the journal and for people, no part of the decision."""
+
+    def bind(self, spec: StreamSpec) -> IntentSpec:
+        """Meet the feature stream; return ``IntentSpec(kind="level", dims=(name,), unit="mA", rate_hz=…)``.
+
+        The rate is how often it speaks: more than 12.5 a second, or the gate's dead-man takes it for silent.
+        Raises ContractError.
+        """
+        ...
+
+    def told(self, amplitude_ma: float, now: float) -> None:
+        """Hear what the stimulator does at ``now``, mA. Called in every step before ``step``, and without one too."""
+        ...
+
+    def step(self, chunk: Chunk) -> Intent | None:
+        """Take every row of the chunk in turn; return the newest intent, mean (1,) float64, mA, from 0 up.
+
+        Time and arrival of an intent are those of the newest row. Where it has no opinion (warming up, NaN
+        features) it abstains, which means zero: the gate ramps down. Who wants things to stay says the same again.
+        """
+        ...
+
+    def state(self) -> State:
+        """Return the arrays ``told`` and ``step`` mutate and depend on, always the same objects."""
+        ...
+
+    def reset(self) -> None: ...
+
+
 class TrialResult(NamedTuple):
     """How one trial ended."""
 
@@ -343,6 +384,23 @@ class ManyStreams(Protocol):
 
     def draw_from(self, stream: int, n_samples: int) -> F32:
         """Return the next samples of the stream at that place in ``specs``, (n_samples, n_channels) float32."""
+        ...
+
+
+@runtime_checkable
+class Stimulated(Protocol):
+    """A World whose subject can be stimulated: the other end of a stimulator."""
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the places current can be passed through, e.g. ``("stn",)``; known before ``bind``."""
+        ...
+
+    def stimulate(self, t: float, site: str, amplitude_ma: float, program: StimulusProgram) -> None:
+        """From ``t`` on the pulses of ``program`` pass through ``site`` with ``amplitude_ma``; 0 is silence.
+
+        Called with every change and repeated between them; takes effect no earlier than what was already drawn.
+        """
         ...
 
 

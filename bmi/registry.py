@@ -10,8 +10,8 @@ from typing import Any
 from bmi.errors import PluginError
 
 KINDS = (
-    "sources", "stages", "decoders", "clicks", "learners", "intentions", "tasks", "devices", "worlds", "formats",
-    "components", "commands",
+    "sources", "stages", "decoders", "clicks", "learners", "intentions", "tasks", "controllers", "devices", "worlds",
+    "formats", "components", "commands",
 )  # fmt: skip
 """Entry-point groups are these names behind ``bmi.``."""
 

@@ -17,6 +17,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from bmi.stimulus import StimulusProgram
+
 F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
@@ -96,7 +98,7 @@ class IntentSpec:
     unit: str
     """Unit of the mean, e.g. ``mm/s``."""
     kind: IntentKind = "continuous"
-    """A point in a continuum, class log-probabilities, or levels in [0, 1]."""
+    """A point in a continuum, class log-probabilities, or a level: one amount from 0 up, in ``unit``."""
     rate_hz: float = 0.0
     """How often an intent comes, 1/s; 0 if irregular."""
 
@@ -200,6 +202,12 @@ class GateFlag(IntFlag):
     STOP = 1024
     """STOP word or key."""
     NOT_ARMED = 2048
+    AMPLITUDE = 4096
+    """A stimulus was held to its amplitude limit, or to zero where less than nothing was wanted."""
+    RAMP = 8192
+    """Its amplitude goes no faster than the ramp."""
+    CHARGE = 16384
+    """It was held to what charge per phase, charge density or Shannon's line permit."""
 
 
 @dataclass(slots=True, eq=False)
@@ -257,6 +265,8 @@ class DeviceSpec:
     """Where ``write`` may be called: inline on the live thread, or behind a latest-value mailbox."""
     stop_ms: float = 50.0
     """Worst-case time from ``stop`` to rest, ms."""
+    program: StimulusProgram | None = None
+    """What a stimulator's pulses are; its commands are amplitudes, mA. None: it moves something."""
 
 
 @dataclass(slots=True, eq=False)
@@ -266,7 +276,8 @@ class EffectorState:
     Attributes
     ----------
     position, velocity : (n_dims,) float64
-        In the device's position unit and that unit per second.
+        In the device's position unit and that unit per second. Of a device commanded in its position unit (a
+        stimulator, mA) ``position`` is what it does now.
     t : float
         When it was so, s.
     """

@@ -9,9 +9,10 @@ Each raises with the broken promise in words, so a plug-in's whole test file can
 """
 
 from bmi.testing.clicks import check_click
+from bmi.testing.controllers import check_controller
 from bmi.testing.decoders import check_decoder
 from bmi.testing.devices import check_device
 from bmi.testing.sources import check_source
 from bmi.testing.stages import check_stage
 
-__all__ = ["check_click", "check_decoder", "check_device", "check_source", "check_stage"]
+__all__ = ["check_click", "check_controller", "check_decoder", "check_device", "check_source", "check_stage"]
