@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from bmi.errors import ContractError
 from bmi.signals import F64
 from sim.circuits.meanfield import Membrane, drive_for, efficacy, held, lasting
+from sim.circuits.topography import arranged
 from sim.circuits.wiring import (
     Contacts,
     latent,
@@ -45,6 +46,10 @@ class Tuning:
     """Standard deviation over neurons of the modulation by speed alone at the reference speed, Hz."""
     click_hz: Annotated[float, Ge(0)] = 8.0
     """Standard deviation over neurons of the modulation by an intended click, Hz."""
+    topography: Annotated[float, Ge(0), Le(1)] = 0.0
+    """How closely excitatory neurons lie by a map of preferred directions; 0 anywhere."""
+    topography_um: Annotated[float, Gt(0)] = 600.0
+    """Wavelength of that map, µm."""
     reference_mm_s: Annotated[float, Gt(0)] = 200.0
     """Intended speed at which a neuron is modulated by its full depth, mm/s."""
 
@@ -133,6 +138,10 @@ def draw(
     speeds = tuning.speed_hz * rng.standard_normal(n_exc)
     clicks = tuning.click_hz * rng.standard_normal(n_exc)
     positions = rng.uniform(0.0, circuit.width_um, (n, 2))
+    if tuning.topography:
+        own = np.random.default_rng([int(1e6 * positions[0, 0]), n])  # all other draws stay as they are without a map
+        places = arranged(own, positions[:n_exc], directions, tuning.topography, tuning.topography_um)
+        positions[:n_exc] = places
     from_exc = [sources(rng, n_exc, exc, k_exc, same=True), sources(rng, n_inh, exc, k_exc, same=False)]
     from_inh = [sources(rng, n_exc, inh, k_inh, same=False), sources(rng, n_inh, inh, k_inh, same=True)]
 
