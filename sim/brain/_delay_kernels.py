@@ -1,0 +1,93 @@
+"""Compiled core of conduction delays: what regions send arrives later, each tract with a delay of its own.
+
+What a region sends lies in a row of its own, time along it. A tract is read in pieces: as many steps at once as its
+delay allows without looking into the future, so that a piece is one contiguous product and sum (AXPY) and no element
+is fetched by an index. Tracts are sorted into classes by the length of their pieces, powers of two; a tract without
+delay is read step by step. Delays are whole steps, and no tract is longer or shorter for the way it is read.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from bmi.signals import F64
+
+I32 = npt.NDArray[np.int32]
+
+
+class Tracts(NamedTuple):
+    """The tracts, class after class; within one by the region they reach."""
+
+    piece: I32
+    """(n_classes,) steps read at once, a power of two, at most the delay plus one."""
+    first: I32
+    """(n_classes + 1,) where each class begins."""
+    to: I32
+    source: I32
+    delay: I32
+    """Steps."""
+    weight: F64
+
+
+class Lines(NamedTuple):
+    """The tracts and what travels on them."""
+
+    tracts: Tracts
+    sent: F64
+    """(n, length + most) what each region sent at each of the last ``length`` steps; the first ``most`` of them lie
+    behind the end too, so that a piece never ends at it."""
+    arriving: F64
+    """(n, most) what reaches each region at the steps of the present block of ``most``."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def post(t: int, value: F64, lines: Lines) -> None:
+    """Keep what regions send at step ``t``, ``value`` (n,)."""
+    sent = lines.sent
+    most = lines.arriving.shape[1]
+    length = sent.shape[1] - most
+    k = t % length
+    for i in range(value.size):
+        sent[i, k] = value[i]
+    if k < most:
+        for i in range(value.size):
+            sent[i, length + k] = value[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add(weight: float, a: F64, j: int, p: int, b: F64, i: int, q: int, n: int) -> None:
+    """Add ``weight`` times ``n`` elements of row ``j`` of ``a``, from ``p`` on, to row ``i`` of ``b``, from ``q`` on."""
+    x = a[j]
+    y = b[i]
+    for k in range(n):
+        y[q + k] += weight * x[p + k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def deliver(t: int, lines: Lines, out: F64) -> None:
+    """Write what reaches each region in the step from ``t`` to ``t + 1`` into ``out`` (n,).
+
+    Call it at every step, after ``post``.
+    """
+    tracts, sent, arriving = lines.tracts, lines.sent, lines.arriving
+    most = arriving.shape[1]
+    length = sent.shape[1] - most
+    column = t % most
+    if column == 0:
+        arriving[:] = 0.0
+    now = t % length
+    for c in range(tracts.piece.size):
+        piece = tracts.piece[c]
+        if column % piece != 0:
+            continue
+        for e in range(tracts.first[c], tracts.first[c + 1]):
+            at = now - tracts.delay[e]
+            if at < 0:
+                at += length
+            add(tracts.weight[e], sent, tracts.source[e], at, arriving, tracts.to[e], column, piece)
+    for i in range(out.size):
+        out[i] = arriving[i, column]
