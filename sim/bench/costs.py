@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim.component import Component, whole_steps
+
+if TYPE_CHECKING:
+    from sim.brain.connectome import Connectome
 
 
 def _adex() -> Component:
@@ -86,6 +89,30 @@ def _tissue() -> Component:
     return Tissue()
 
 
+def _brain(n: int) -> Connectome:
+    """Return regions that all have tracts to one another, 10 to 150 mm long."""
+    from sim.brain.connectome import Connectome
+
+    rng = np.random.default_rng(0)
+    weights = rng.lognormal(size=(n, n)) * (1.0 - np.eye(n))
+    return Connectome(
+        labels=tuple(f"region {k}" for k in range(n)), weights=weights / weights.sum(1, keepdims=True),
+        lengths_mm=rng.uniform(10.0, 150.0, (n, n)),
+    )  # fmt: skip
+
+
+def _jansen_rit() -> Component:
+    from sim.brain.jansen_rit import JansenRit
+
+    return JansenRit(connectome=_brain(84), gain=20.0, noise_hz=20.0)
+
+
+def _epileptor() -> Component:
+    from sim.brain.epileptor import Epileptor
+
+    return Epileptor(connectome=_brain(84), gain=0.5, noise=0.01)
+
+
 FACTORIES: dict[str, Callable[[], Component]] = {
     "16 point cells": _cells,
     "4 cables of 20 compartments": _cable,
@@ -99,6 +126,8 @@ FACTORIES: dict[str, Callable[[], Component]] = {
     "motor-cortex tissue": _tissue,
     "basal ganglia": _basal_ganglia,
     "stimulator": _stimulator,
+    "84 Jansen-Rit masses, dense": _jansen_rit,
+    "84 Epileptors, dense": _epileptor,
 }
 """Every component, in a size and state it is used in."""
 

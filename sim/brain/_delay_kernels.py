@@ -60,7 +60,7 @@ def post(t: int, value: F64, lines: Lines) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add(weight: float, a: F64, j: int, p: int, b: F64, i: int, q: int, n: int) -> None:
-    """Add ``weight`` times ``n`` elements of row ``j`` of ``a``, from ``p`` on, to row ``i`` of ``b``, from ``q`` on."""
+    """Add ``weight`` times ``n`` elements of a[j], from ``p`` on, to those of b[i] from ``q`` on."""
     x = a[j]
     y = b[i]
     for k in range(n):

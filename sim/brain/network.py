@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 import numpy as np
 
 from bmi.errors import ContractError
@@ -37,8 +38,8 @@ def lines(name: str, connectome: Connectome | None, speed_m_s: float, dt_s: floa
     longest = float(delay.max(initial=0.0))
     if longest * dt_s > 10.0:
         raise ContractError(
-            f"{name}: the longest tract takes {longest * dt_s:.3g} s at speed_m_s {speed_m_s:g}, expected at most 10 s; "
-            "lengths are in mm, the speed in m/s"
+            f"{name}: the longest tract takes {longest * dt_s:.3g} s at speed_m_s {speed_m_s:g}, expected at most "
+            "10 s; lengths are in mm, the speed in m/s"
         )
     piece = np.minimum(2.0 ** np.floor(np.log2(delay + 1.0)), LONGEST_PIECE).astype(np.int32)
     order = np.lexsort((source, to, piece))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim.component import Component
 from sim.exactness import Drive, exactness
 from sim.validation import Check, Row, holds
+
+if TYPE_CHECKING:
+    from sim.brain.connectome import Connectome
 
 SEED = 3
 SOURCE = "identity; seed 3"
@@ -86,9 +90,36 @@ def _stimulator() -> tuple[Callable[[], Component], Drive, float]:
     return (lambda: Stimulator(contact=Contact(area_cm2=0.06))), drive, 2.0
 
 
+def _jansen_rit() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.jansen_rit import JansenRit
+
+    drive = [("proxy", 0.0, np.full(6, 4.0)), ("drive", 0.31, np.linspace(-50.0, 50.0, 6)),
+             ("efferent", 0.7, np.linspace(0.0, 1.0, 6)), ("he", 1.1, np.full(6, 1.1))]  # fmt: skip
+    return (lambda: JansenRit(connectome=_six(), gain=20.0, noise_hz=20.0, proxied=(2,))), drive, 2.0
+
+
+def _epileptor() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.epileptor import Epileptor
+
+    drive = [("x0", 0.2, np.linspace(-2.2, -1.6, 6)), ("stimulus", 0.53, np.full(6, 3.0)),
+             ("stimulus", 0.74, np.zeros(6)), ("afferent", 1.1, np.full(6, 0.5))]  # fmt: skip
+    return (lambda: Epileptor(connectome=_six(), gain=1.0, noise=0.01)), drive, 2.0
+
+
+def _six() -> Connectome:
+    """Return six regions with tracts of 0 to 75 mm, some without delay and a self-loop."""
+    from sim.brain.connectome import Connectome
+
+    rng = np.random.default_rng(SEED)
+    lengths = np.where(rng.random((6, 6)) < 0.3, 0.0, rng.uniform(1.0, 75.0, (6, 6)))
+    weights = np.where(rng.random((6, 6)) < 0.6, rng.uniform(0.1, 1.0, (6, 6)), 0.0)
+    return Connectome(labels=tuple("abcdef"), weights=weights, lengths_mm=lengths)
+
+
 SUBJECTS = {
     "cells": _cells, "cable": _cable, "synapse": _synapse, "plastic": _plastic, "lif": _lif, "adex": _adex,
     "cobahh": _cobahh, "tissue": _tissue, "basal-ganglia": _ganglia, "stimulator": _stimulator,
+    "jansen-rit": _jansen_rit, "epileptor": _epileptor,
 }  # fmt: skip
 """A run of every registered component: how it is made, what it is given, for how long."""
 
