@@ -181,7 +181,7 @@ class EEG:
         np.matmul(self._mean, self._gain, out=rows)
         self.surroundings.distant(step, rows)
         if self.blinks is not None:
-            self._blink(step, rows)
+            self._blink(self.blinks, step, rows)
         rows *= self._alive
         self.surroundings.own(step, rows)
         self.surroundings.limit(float(given["stimulus_uv"]), float(given["stimulus_hz"]), rows)
@@ -190,10 +190,8 @@ class EEG:
         self._at[0] = step + 1
         return rows
 
-    def _blink(self, step: int, rows: F32) -> None:
+    def _blink(self, b: Blinks, step: int, rows: F32) -> None:
         """Add the lids: a swing as a raised cosine, faster down than up."""
-        b = self.blinks
-        assert b is not None
         if self._shut[1] == 0.0 and self._lid.uniform(0, step)[0] < b.per_min / 60.0 * GRID_S:
             self._shut[:] = 0.0, b.amplitude_uv * math.exp(b.spread * float(self._lid.normal(1, step)[0]))
         if self._shut[1] != 0.0:
