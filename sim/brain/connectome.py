@@ -11,11 +11,14 @@ import numpy as np
 
 from bmi import registry
 from bmi.errors import ContractError
-from bmi.signals import F64, AnyArray, I64
+from bmi.signals import F64, I64, AnyArray
 
 ASYMMETRY = 1e-9
 """Difference between a value and its mirror that rounding may leave, as a share of the largest."""
-SIDES = (("l.", "r."), ("L.", "R."), ("lh.", "rh."), ("lh-", "rh-"), ("lh_", "rh_"), ("l", "r"), ("L", "R"))
+SIDES = (
+    ("l.", "r."), ("L.", "R."), ("l_", "r_"), ("L_", "R_"), ("lh.", "rh."), ("lh-", "rh-"), ("lh_", "rh_"),
+    ("ctx-lh-", "ctx-rh-"), ("Left-", "Right-"), ("l", "r"), ("L", "R"),
+)  # fmt: skip
 """How atlases begin the names of the left and the right one of a pair; the more particular first."""
 ENDS = (("_L", "_R"), (".L", ".R"), ("-L", "-R"), ("_l", "_r"), ("-lh", "-rh"), (" L", " R"))
 """How they end them."""
@@ -121,7 +124,8 @@ class Connectome:
         try:
             return self.labels.index(label)
         except ValueError:
-            hint = registry.nearest(label, list(self.labels))
+            alike = [x for x in self.labels if x.lower() == label.lower()]
+            hint = f"; did you mean {alike[0]!r}?" if alike else registry.nearest(label, list(self.labels))
             some = ", ".join(self.labels[:6]) + (" …" if self.n > 6 else "")
             raise ContractError(f"connectome: no region is called {label!r}{hint} ({self.n} regions: {some})") from None
 
@@ -240,7 +244,7 @@ class Connectome:
         )  # fmt: skip
 
     def delays_s(self, speed_m_s: float) -> F64:
-        """Return how long each tract takes at ``speed_m_s``, (n, n), s. Raises ContractError for a speed not above 0."""
+        """Return how long each tract takes at ``speed_m_s``, (n, n), s. Raises ContractError unless that is above 0."""
         if not (np.isfinite(speed_m_s) and speed_m_s > 0.0):
             raise ContractError(f"delays_s: expected a speed above 0 m/s, given {speed_m_s!r}")
         return self.lengths_mm * 1e-3 / speed_m_s
@@ -250,5 +254,8 @@ def _outward(labels: tuple[str, ...], centres_mm: F64) -> F64:
     away = np.linalg.norm(centres_mm, axis=1)
     if (away == 0.0).any():
         inside = [labels[i] for i in np.flatnonzero(away == 0.0)]
-        raise ContractError(f"connectome.normals: {inside[0]} is in the middle of the head, without an outward; give them")
-    return centres_mm / away[:, None]
+        raise ContractError(
+            f"connectome.normals: {inside[0]} is in the middle of the head, from where nothing is outward; give them"
+        )
+    outward: F64 = centres_mm / away[:, None]
+    return outward
