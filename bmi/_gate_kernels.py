@@ -1,9 +1,11 @@
-"""Compiled core of the gate: the look-ahead limiter and the rules, one call a step.
+"""Compiled core of the gates: the rules, the look-ahead limiter and the amplitude's ramp, one call a step.
 
 Layouts (see ``bmi.limits`` and ``bmi.gate``, which allocate them)
     limits : (4 + n,)  speed, acceleration, jerk, longest hold; then the half widths of the workspace
     motion : (2, n)    commanded velocity, acceleration it was reached with
     work   : (6, n)    desired, position, measured velocity, out, and two rows of scratch
+Of the stimulus gate (see ``bmi.stimulus_gate``): limits (5,), ceiling mA, ramp and fall mA/s, longest hold s, whether
+charge sets the ceiling; work (6, 1), ``position`` being the amplitude applied.
 """
 
 from __future__ import annotations
@@ -161,6 +163,10 @@ STATE, SEQ, ARM_WAS, AWAITS_NEUTRAL = 0, 1, 2, 3
 DISARMED, NEUTRAL, ACTIVE, TRIPPED, STOPPED = 0, 1, 2, 3, 4
 F_STALE, F_SILENT, F_FUTURE, F_NOT_FINITE, F_ABSTAINED = 1, 2, 4, 8, 16
 F_DEADMAN, F_STOP, F_NOT_ARMED = 512, 1024, 2048
+F_AMPLITUDE, F_RAMP, F_CHARGE = 4096, 8192, 16384
+PASSES, SPEAKS = 1 << 24, 1 << 25  # beyond the flags that travel
+AMPLITUDE = 2  # in the memory of the stimulus gate, after T_ISSUED and T_HEARD
+CEILING, RAMP, FALL, LET_GO, BY_CHARGE = 0, 1, 2, 3, 4  # its limits
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -230,10 +236,11 @@ def rebase(elapsed, rules, limits, motion, work):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: ignore[no-untyped-def]
-    """One step of the gate: ``seq << 24 | state << 16 | flags`` of the command in ``work[OUT]``, or -1."""
-    n = work.shape[1]
-    motion = memory[MOTION:].reshape(2, n)
+def admit(bits, now, stamps, rules, acting, work, memory, counts):  # type: ignore[no-untyped-def]
+    """The rules of one step: flags, with PASSES if the intent may act and SPEAKS if there is something to say.
+
+    ``acting`` is whether what was commanded last is anything but rest.
+    """
     before = counts[STATE]
     flags = judge(bits, now, stamps, rules, work)
     state = arming(bits, now, flags, rules, memory, counts)
@@ -258,28 +265,72 @@ def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: 
         state = ACTIVE if passes else NEUTRAL
     counts[STATE] = state
 
-    moving = False
-    for i in range(n):
-        moving = moving or motion[0, i] != 0.0
-    rests = state in (TRIPPED, STOPPED) or (armed and rule) or (state == DISARMED and moving)
+    rests = state in (TRIPPED, STOPPED) or (armed and rule) or (state == DISARMED and acting)
     changed = state != before and state != ACTIVE
-    if not (bits & HAS_INTENT or changed or (rests and now - memory[T_ISSUED] >= rules[REPEAT])):
-        return -1
+    if bits & HAS_INTENT or changed or (rests and now - memory[T_ISSUED] >= rules[REPEAT]):
+        flags |= SPEAKS
     if state == STOPPED:
         flags |= F_STOP
-        motion[:] = 0.0
-        work[OUT, :] = 0.0
-    else:
-        if not armed or counts[AWAITS_NEUTRAL]:
-            flags |= F_NOT_ARMED
-        if not passes:
-            work[DESIRED, :] = 0.0
-        dt = rebase(now - memory[T_ISSUED], rules, limits, motion, work)
-        flags |= limit_motion(dt, limits, motion, work)
+    elif not armed or counts[AWAITS_NEUTRAL]:
+        flags |= F_NOT_ARMED
+    return flags | PASSES if passes else flags
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def numbered(now, flags, memory, counts):  # type: ignore[no-untyped-def]
+    """Issue a command: return ``seq << 24 | state << 16 | flags``."""
     memory[T_ISSUED] = now
     seq = counts[SEQ]
     counts[SEQ] = seq + 1
-    return seq << 24 | state << 16 | flags
+    return seq << 24 | counts[STATE] << 16 | flags & 0xFFFF
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gate_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: ignore[no-untyped-def]
+    """One step of the gate: ``seq << 24 | state << 16 | flags`` of the command in ``work[OUT]``, or -1."""
+    n = work.shape[1]
+    motion = memory[MOTION:].reshape(2, n)
+    moving = False
+    for i in range(n):
+        moving = moving or motion[0, i] != 0.0
+    flags = admit(bits, now, stamps, rules, moving, work, memory, counts)
+    if not flags & SPEAKS:
+        return -1
+    if counts[STATE] == STOPPED:
+        motion[:] = 0.0
+        work[OUT, :] = 0.0
+    else:
+        if not flags & PASSES:
+            work[DESIRED, :] = 0.0
+        dt = rebase(now - memory[T_ISSUED], rules, limits, motion, work)
+        flags |= limit_motion(dt, limits, motion, work)
+    return numbered(now, flags, memory, counts)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def stimulus_step(bits, now, stamps, rules, limits, work, memory, counts):  # type: ignore[no-untyped-def]
+    """One step of the stimulus gate, coded as ``gate_step``; ``work[POSITION]`` is what the stimulator does, mA."""
+    flags = admit(bits, now, stamps, rules, memory[AMPLITUDE] != 0.0, work, memory, counts)
+    if not flags & SPEAKS:
+        return -1
+    amplitude = 0.0
+    if counts[STATE] not in (TRIPPED, STOPPED):
+        wanted = work[DESIRED, 0] if flags & PASSES else 0.0
+        goal = min(max(wanted, 0.0), limits[CEILING])
+        if goal != wanted:
+            flags |= F_CHARGE if wanted > 0.0 and limits[BY_CHARGE] != 0.0 else F_AMPLITUDE
+        was, elapsed = memory[AMPLITUDE], max(now - memory[T_ISSUED], 0.0)
+        if elapsed > limits[LET_GO]:  # the stimulator let go of the last command: go on from what it does
+            does = work[POSITION, 0]
+            was = min(max(does, 0.0), limits[CEILING]) if math.isfinite(does) else 0.0
+            elapsed = rules[PERIOD]
+        reach = elapsed * (limits[RAMP] if flags & PASSES else limits[FALL])
+        amplitude = min(max(goal, was - reach), was + reach)
+        if amplitude != goal:
+            flags |= F_RAMP
+    memory[AMPLITUDE] = amplitude
+    work[OUT, 0] = amplitude
+    return numbered(now, flags, memory, counts)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

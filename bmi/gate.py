@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 from annotated_types import Gt
@@ -81,12 +81,9 @@ class Gate:
             ("speed_limit_mm_s", house.SPEED_LIMIT_MM_S, "mm/s"),
             ("acceleration_limit_mm_s2", house.ACCELERATION_LIMIT_MM_S2, "mm/s²"),
             ("jerk_limit_mm_s3", house.JERK_LIMIT_MM_S3, "mm/s³"),
-            ("max_age_s", house.MAX_AGE_S, "s"),
-            ("future_tolerance_s", house.FUTURE_TOLERANCE_S, "s"),
-            ("deadman_s", house.DEADMAN_S, "s"),
-            ("disarm_s", house.DISARM_S, "s"),
         ):
             check_stricter("gate", name, getattr(self, name), limit, unit)
+        check_times("gate", self)
         self.workspace_mm = tuple(float(w) for w in self.workspace_mm)
         for i, width in enumerate(self.workspace_mm):
             check_stricter("gate", f"workspace_mm[{i}]", width, house.WORKSPACE_MM, "mm")
@@ -110,22 +107,8 @@ class Gate:
             jerk=self.jerk_limit_mm_s3,
             half_width=tuple(0.5 * w for w in self.workspace_mm),
         )
-        self.watchdog_s_ = max(house.WATCHDOG_CHUNKS * chunk_period_s, house.WATCHDOG_S)
-        auto = not device_spec.hardware if self.auto_rearm is None else self.auto_rearm
-        self._rules = np.array(
-            [
-                self.max_age_s,
-                self.future_tolerance_s,
-                self.deadman_s,
-                self.disarm_s,
-                self.watchdog_s_,
-                house.REPEAT_S,
-                min(1.0 / intent_spec.rate_hz if intent_spec.rate_hz > 0 else chunk_period_s, house.REPEAT_S),
-                house.NEUTRAL_FRACTION * self.limits_.speed,
-                float(auto),
-                float(device_spec.hardware),
-            ]
-        )
+        self.watchdog_s_ = watchdog_s(chunk_period_s)
+        self._rules = rules_of(self, intent_spec, device_spec, chunk_period_s, self.limits_.speed)
         self._limits = self.limits_.pack()
         self._work = np.zeros((6, n))
         self._desired, self._position, self._measured, out = self._work[:4]
@@ -166,20 +149,15 @@ class Gate:
             raise ContractError(
                 f"{where}: the device moves in {device_spec.dims}, the decoder gives {intent_spec.dims}"
             )
-        if 0.0 < intent_spec.rate_hz <= 1.0 / self.deadman_s:
-            raise ContractError(
-                f"{where}: the decoder speaks {intent_spec.rate_hz:g} times a second, which the dead-man of "
-                f"{self.deadman_s:g} s takes for silence; use shorter bins"
-            )
+        check_pace(self, intent_spec, where, "decoder")
         if len(self.workspace_mm) != n:
             raise ContractError(
                 f"{where}: workspace_mm has {len(self.workspace_mm)} widths, the device has {n} dimensions; "
                 "give one full width in mm for each"
             )
+        check_arming(self, device_spec, where)
         if device_spec.speed_limit <= 0:
             raise ContractError(f"{where}: the device declares a speed limit of {device_spec.speed_limit:g}")
-        if device_spec.hardware and self.auto_rearm:
-            raise ContractError(f"{where}: auto_rearm=true is for simulated devices only; leave it out")
         return n
 
     def step(
@@ -225,11 +203,11 @@ class Gate:
         else:
             t, t_arrival = intent.t, intent.t_arrival
             bits |= 3 if intent.abstains else 1
-            if not _take(self._desired, intent.mean, self._shape):
+            if not take(self._desired, intent.mean, self._shape):
                 bits |= 16
-        if not _take(self._position, position, self._shape):
+        if not take(self._position, position, self._shape):
             bits |= 16
-        if not _take(self._measured, velocity, self._shape):
+        if not take(self._measured, velocity, self._shape):
             bits |= 16
         stamps[0] = t
         stamps[1] = t_arrival
@@ -273,7 +251,69 @@ class Gate:
         self.select.reset()
 
 
-def _take(into: F64, values: F64, shape: tuple[int, ...]) -> bool:
+class Timed(Protocol):
+    """What both gates say of time: how fresh, how long silent, whether to arm again."""
+
+    max_age_s: float
+    future_tolerance_s: float
+    deadman_s: float
+    disarm_s: float
+    auto_rearm: bool | None
+
+
+def check_times(part: str, gate: Timed) -> None:
+    """Raise ContractError unless every time limit of ``gate`` is the house's or stricter."""
+    for name, limit in (
+        ("max_age_s", house.MAX_AGE_S),
+        ("future_tolerance_s", house.FUTURE_TOLERANCE_S),
+        ("deadman_s", house.DEADMAN_S),
+        ("disarm_s", house.DISARM_S),
+    ):
+        check_stricter(part, name, getattr(gate, name), limit, "s")
+
+
+def check_pace(gate: Timed, intent_spec: IntentSpec, where: str, speaker: str) -> None:
+    """Raise ContractError if intents come so seldom that the dead-man takes them for silence."""
+    if 0.0 < intent_spec.rate_hz <= 1.0 / gate.deadman_s:
+        raise ContractError(
+            f"{where}: the {speaker} speaks {intent_spec.rate_hz:g} times a second, which the dead-man of "
+            f"{gate.deadman_s:g} s takes for silence; use shorter bins"
+        )
+
+
+def check_arming(gate: Timed, device_spec: DeviceSpec, where: str) -> None:
+    """Raise ContractError if hardware would arm itself."""
+    if device_spec.hardware and gate.auto_rearm:
+        raise ContractError(f"{where}: auto_rearm=true is for simulated devices only; leave it out")
+
+
+def watchdog_s(chunk_period_s: float) -> float:
+    """Return after how long without a sample a source is silent, s."""
+    return max(house.WATCHDOG_CHUNKS * chunk_period_s, house.WATCHDOG_S)
+
+
+def rules_of(
+    gate: Timed, intent_spec: IntentSpec, device_spec: DeviceSpec, chunk_period_s: float, largest: float
+) -> F64:
+    """Return the rules of time and arming, (10,), as the kernels want them; ``largest`` is the largest command."""
+    auto = not device_spec.hardware if gate.auto_rearm is None else gate.auto_rearm
+    return np.array(
+        [
+            gate.max_age_s,
+            gate.future_tolerance_s,
+            gate.deadman_s,
+            gate.disarm_s,
+            watchdog_s(chunk_period_s),
+            house.REPEAT_S,
+            min(1.0 / intent_spec.rate_hz if intent_spec.rate_hz > 0 else chunk_period_s, house.REPEAT_S),
+            house.NEUTRAL_FRACTION * largest,
+            float(auto),
+            float(device_spec.hardware),
+        ]
+    )
+
+
+def take(into: F64, values: F64, shape: tuple[int, ...]) -> bool:
     """Copy ``values`` if they have the shape and are real numbers; else say so."""
     dtype = getattr(values, "dtype", None)
     if dtype is _F64 and values.shape == shape:

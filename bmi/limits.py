@@ -53,8 +53,23 @@ REPEAT_S = 0.020
 """Neutral commands repeat this often while nothing else is said."""
 SELECT_REFRACTORY_S = 0.100
 """Two selections are at least this far apart."""
+STIMULUS_AMPLITUDE_MA = 5.0
+"""Largest current of a phase."""
+STIMULUS_RAMP_S = 0.250
+"""An amplitude takes at least this long from zero to its limit, and back while nothing is wrong with time."""
+STIMULUS_CHARGE_UC = 1.0
+"""Charge of a phase, µC."""
+STIMULUS_DENSITY_UC_CM2 = 30.0
+"""Charge of a phase on the area of the contact, µC/cm²: what labels of brain stimulators warn of."""
+SHANNON_K = 1.5
+"""Shannon's line, for macro-electrodes; micro-electrodes need caps of their own."""
+STIMULUS_FREQUENCY_HZ = 250.0
+STIMULUS_PULSE_US = 450.0
+"""Duration of either phase."""
+STIMULUS_IMBALANCE = 0.01
+"""Share of a phase's charge that may stay in the tissue."""
 NEUTRAL_FRACTION = 0.1
-"""An intent slower than this share of the speed limit counts as the neutral command arming waits for."""
+"""An intent below this share of the largest command counts as the neutral command arming waits for."""
 
 
 def check_stricter(part: str, name: str, value: float, limit: float, unit: str) -> None:

@@ -258,7 +258,7 @@ class DeviceSpec:
     position_unit: str = "mm"
     """Unit of the effector's position."""
     speed_limit: float = float("inf")
-    """Largest speed the device takes, in ``unit``; the gate can only be stricter."""
+    """Largest command it takes, in ``unit``: a speed, or a stimulator's amplitude; the gate can only be stricter."""
     hardware: bool = False
     """True for things that can hurt: needs an explicit arm and a guard."""
     io: Literal["inline", "async", "thread", "process"] = "inline"

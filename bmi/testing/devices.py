@@ -12,7 +12,7 @@ import numpy as np
 
 from bmi.contracts import Device, Guarded
 from bmi.errors import DeviceError, PluginError
-from bmi.signals import F64, Command, GateState
+from bmi.signals import F64, Command, EffectorState, GateState
 
 STEP_S = 0.02
 
@@ -25,7 +25,7 @@ def check_device(factory: Callable[[], Device], *, speed: float | None = None, t
     factory : callable
         Makes a fresh device that can be opened here, with nothing real behind it that could hurt.
     speed : float, optional
-        A speed it surely takes, in its unit; by default half its limit, or 50.
+        A speed (or amplitude) it surely takes, in its unit; by default half its limit, or 50.
     t0 : float
         Time of the first command, s, on the clock the device compares with.
 
@@ -38,8 +38,8 @@ def check_device(factory: Callable[[], Device], *, speed: float | None = None, t
     -----
     Proves: spec and state are whole before ``open``; ``write`` and ``arm`` are refused while closed; nothing
     moves on ``open`` and ``arm``, nor by commands while not armed; what is applied is what was asked, slowed
-    to the limit; NaN and Inf move nothing; ``stop`` is idempotent, works in every state and from another
-    thread, and drops late commands; ``close`` is idempotent and it opens again; restoring ``state()``
+    to the limit (and no amplitude below zero); NaN and Inf move nothing; ``stop`` is idempotent, works in every
+    state and from another thread, and drops late commands; ``close`` is idempotent and it opens again; restoring ``state()``
     restores what follows, bit by bit. If it is hardware, or hands out a ``guard_link``: the link is refused while
     closed, is a descriptor of its own from ``open`` to ``close``, and takes its stop message whole.
     """
@@ -104,6 +104,11 @@ def _along(device: Device, speed: float) -> F64:
     return np.full(len(device.spec.dims), speed / np.sqrt(len(device.spec.dims)))
 
 
+def _doing(device: Device, effector: EffectorState) -> F64:
+    """Return what a command sets: the velocity, or the position of a device commanded in its position unit."""
+    return effector.position if device.spec.unit == device.spec.position_unit else effector.velocity
+
+
 def _declaration(device: Device) -> None:
     _require(isinstance(device, Device), "it has every method of bmi.contracts.Device")
     spec = device.spec
@@ -133,7 +138,7 @@ def _at_rest(device: Device, speed: float, t: float) -> None:
     device.arm()
     later = device.read(t + STEP_S)
     _require(later is device.effector, "read() returns the one effector object")
-    _require(not np.any(later.velocity), "arm() moves nothing")
+    _require(not np.any(_doing(device, later)), "arm() moves nothing")
     _require(np.array_equal(later.position, here), "nothing moves on open() and arm()")
     device.stop("end of check")
 
@@ -150,6 +155,8 @@ def _applied(device: Device, speed: float, t: float) -> None:
         applied = device.write(command_of(device, values, now), now).copy()
         norm = float(np.linalg.norm(values))
         expected = values * min(1.0, limit / norm) if norm > 0 else values
+        if device.spec.program is not None:  # polarity is the program's
+            expected = np.maximum(expected, 0.0)
         _require(
             np.allclose(applied, expected, rtol=1e-9, atol=1e-9),
             f"applied is asked, slowed to the limit: asked {values}, expected {expected}, applied {applied}",
@@ -173,11 +180,11 @@ def _stop(device: Device, speed: float, t: float) -> None:
             _require(wait([stopped], timeout=1.0).done, "stop() returns at once, from any thread")
             fault = stopped.exception()
             _require(fault is None, f"stop() never raises, it raised {fault!r}")
-    _require(not np.any(device.read(t + 2.02).velocity), "after stop() it rests")
+    _require(not np.any(_doing(device, device.read(t + 2.02))), "after stop() it rests")
     applied = device.write(command_of(device, fast, t + 2.03), t + 2.03)
     _require(not np.any(applied), f"a late command after stop() moves nothing, it applied {applied}")
     device.recover()
-    _require(not np.any(device.read(t + 2.04).velocity), "recover() moves nothing")
+    _require(not np.any(_doing(device, device.read(t + 2.04))), "recover() moves nothing")
 
 
 def _snapshot(device: Device, speed: float, t: float) -> None:
