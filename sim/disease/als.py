@@ -2,12 +2,12 @@
 
     survival = e^(-t / tau)        mu amplitude = e^(-t / tau_mu)
 
-over t days since onset. Signals of the motor cortex change as the disease proceeds [1]_, so that a decoder calibrated
+over t days since onset. Signals of the motor system are impaired in late stages [1]_, so that a decoder calibrated
 once meets fewer of its neurons every month. Rates are choices of a scenario; the disease itself is not modelled.
 
 References
 ----------
-.. [1] Fomina et al. (2015) Self-regulation of brain rhythms in the precuneus: a novel BCI paradigm for patients with
+.. [1] Fomina et al. (2016) Self-regulation of brain rhythms in the precuneus: a novel BCI paradigm for patients with
    ALS. J Neural Eng 13:066021.
 """
 

@@ -23,8 +23,8 @@ class Law(NamedTuple):
 
     level: float
     """Threshold."""
-    bend: float
-    """How much noise adds to a trough: (ω w)² / 2, noise of rms frequency ω along a trough of width w."""
+    lift: float
+    """What noise adds to a trough."""
     noise: float
     """Upward crossings of level 0 by the noise, a ms."""
     common: float
@@ -46,7 +46,7 @@ class Ears(NamedTuple):
     neuron: I64
     """(C, S) who; -1 a neuron that is gone."""
     snr: F64
-    """(C, S) depth of the trough over the noise."""
+    """(C, S) depth of the trough over the noise, behind the filter."""
     noise_uv: F64
     """(C,) standard deviation of the noise, µV."""
     most: F64
@@ -62,19 +62,6 @@ class Scratch(NamedTuple):
     four: F32
     uniform: F32
     """View of ``four``: C numbers for each of the S neurons, C for the noise, one for what is common."""
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def detection(snr: float, level: float, bend: float) -> float:
-    """Return the probability that a trough ``snr`` deep crosses ``level`` with noise of standard deviation 1 on it.
-
-    Noise of slope s moves the extreme of a parabola of depth a by s² w² / 2a, in the mean bend / a; beyond half a
-    standard deviation the parabola ends.
-    """
-    if snr <= 0.0:
-        return 0.0
-    lift = min(bend / snr, 0.5)
-    return 0.5 * math.erfc((level - snr - lift) * HALF_SQRT)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -123,7 +110,7 @@ def listen(
                 for j in range(s):
                     i = ears.neuron[c, j]
                     if i >= 0 and counts[k, i] > np.float32(0.0):
-                        p = detection(ears.snr[c, j], level, law.bend)
+                        p = 0.5 * math.erfc((level - law.lift - ears.snr[c, j]) * HALF_SQRT)
                         x = np.float64(u[j * n + c])
                         if x < p and busy <= x / p < first:
                             first = x / p

@@ -26,7 +26,7 @@ from sim import GRID_S, SLOT_S
 from sim.component import Noise, Port, checked
 from sim.electrodes import FALLOFF_UM, NEAREST_UM
 from sim.sensors._array_kernels import Ears, Law, Scratch, listen
-from sim.sensors.crossings import bend, detected, noise_hz
+from sim.sensors.crossings import LIFT, TROUGH_PASSES, detected, in_band_uv, noise_hz
 
 BASELINE = {"snr": 1.0, "impedance": 1.0, "dead": 0.0, "turnover": 0.0, "survival": 1.0}
 """Value of each slow input on the day of the implant."""
@@ -40,11 +40,11 @@ class Heard(NamedTuple):
     neuron: I64
     """(C, S) who; -1 one that was lost."""
     snr: F64
-    """(C, S) depth of its trough, in standard deviations of the noise."""
+    """(C, S) depth of its trough behind the filter, in standard deviations of the noise there."""
     detected: F64
     """(C, S) probability that a spike of it crosses the threshold; 0 on a dead electrode."""
     noise_uv: F64
-    """(C,) standard deviation of the noise, µV."""
+    """(C,) standard deviation of the noise behind the filter, µV."""
     false_hz: F64
     """(C,) crossings of the noise alone, Hz; 0 on a dead electrode."""
 
@@ -195,7 +195,7 @@ class Array:
             np.zeros((n, s), np.int64), np.zeros((n, s)), np.zeros(n), np.zeros(n), self._gain, np.zeros(n, np.uint8)
         )
         self._law = Law(
-            self.threshold, bend(), 1e-3 * float(noise_hz(0.0)), 1e-3 * self.common_hz, self.line_uv,
+            self.threshold, LIFT, 1e-3 * float(noise_hz(0.0)), 1e-3 * self.common_hz, self.line_uv,
             1e-3 * self.line_hz, 1e3 * self.refractory_s, 1e3 * self.blank_s, 1e3 * self.decay_s,
         )  # fmt: skip
         self._given = {k: np.zeros(()) for k in BASELINE}
@@ -224,12 +224,12 @@ class Array:
     def _age(self) -> None:
         """Write what the electrodes hear at the present inputs."""
         given, ears = {k: float(v) for k, v in self._given.items()}, self._ears
-        ears.noise_uv[:] = self._level * np.hypot(self.thermal_uv * given["impedance"], self.hash_uv)
+        ears.noise_uv[:] = self._level * in_band_uv(self.thermal_uv * given["impedance"], self.hash_uv)
         later = self._leaves < given["turnover"]
         neuron = np.where(later, self._who[1], self._who[0])
         ears.neuron[:] = np.where(self._lost_at[neuron] < given["survival"], neuron, -1)
         depth_uv = given["snr"] * np.where(later, self._depth_uv[1], self._depth_uv[0])
-        ears.snr[:] = depth_uv / ears.noise_uv[:, None]
+        ears.snr[:] = TROUGH_PASSES * depth_uv / ears.noise_uv[:, None]
         ears.most[:] = 1e-3 * noise_hz(np.maximum(self.threshold - self.line_uv / ears.noise_uv, 0.0))
         ears.live[:] = self._dies >= given["dead"]
 
