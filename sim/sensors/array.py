@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt
 
 from bmi.errors import ContractError
@@ -39,6 +40,8 @@ class Heard(NamedTuple):
 
     neuron: I64
     """(C, S) who; -1 one that was lost."""
+    depth_uv: F64
+    """(C, S) depth of its trough before the filter, µV."""
     snr: F64
     """(C, S) depth of its trough behind the filter, in standard deviations of the noise there."""
     detected: F64
@@ -47,6 +50,8 @@ class Heard(NamedTuple):
     """(C,) standard deviation of the noise behind the filter, µV."""
     false_hz: F64
     """(C,) crossings of the noise alone, Hz; 0 on a dead electrode."""
+    live: npt.NDArray[np.bool_]
+    """(C,) whether the electrode works."""
 
 
 @dataclass(kw_only=True)
@@ -179,8 +184,10 @@ class Array:
         self.distances_um_: F64 = np.cbrt(NEAREST_UM**3 + far * (self.reach_um**3 - NEAREST_UM**3))
         """(2, C, S) distance of each neuron from the electrode, the first and those that come later, µm."""
         self._depth_uv: F64 = self.near_uv / (1.0 + self.distances_um_ / FALLOFF_UM)
-        self._level = np.exp(self.spread * rng.standard_normal(n))
-        self._gain: F64 = np.exp(self.artefact_spread * rng.standard_normal(n))
+        self.levels_: F64 = np.exp(self.spread * rng.standard_normal(n))
+        """(C,) noise of each electrode, as a multiple of the usual."""
+        self.gains_: F64 = np.exp(self.artefact_spread * rng.standard_normal(n))
+        """(C,) size of a stimulation artefact there."""
         self._dies = _order(rng, n)
         self._leaves = _order(rng, n * s).reshape(n, s)
         self._lost_at = np.full(self.n_neurons, -1.0)
@@ -192,7 +199,7 @@ class Array:
         four = self._noise.four
         self._scratch = Scratch(self._noise.words, four, four.reshape(-1)[: n * (s + 1) + 1])
         self._ears = Ears(
-            np.zeros((n, s), np.int64), np.zeros((n, s)), np.zeros(n), np.zeros(n), self._gain, np.zeros(n, np.uint8)
+            np.zeros((n, s), np.int64), np.zeros((n, s)), np.zeros(n), np.zeros(n), self.gains_, np.zeros(n, np.uint8)
         )
         self._law = Law(
             self.threshold, LIFT, 1e-3 * float(noise_hz(0.0)), 1e-3 * self.common_hz, self.line_uv,
@@ -223,8 +230,8 @@ class Array:
 
     def _age(self) -> None:
         """Write what the electrodes hear at the present inputs."""
-        given, ears = {k: float(v) for k, v in self._given.items()}, self._ears
-        ears.noise_uv[:] = self._level * in_band_uv(self.thermal_uv * given["impedance"], self.hash_uv)
+        given, ears = self.aged, self._ears
+        ears.noise_uv[:] = self.levels_ * in_band_uv(self.thermal_uv * given["impedance"], self.hash_uv)
         later = self._leaves < given["turnover"]
         neuron = np.where(later, self._who[1], self._who[0])
         ears.neuron[:] = np.where(self._lost_at[neuron] < given["survival"], neuron, -1)
@@ -256,7 +263,13 @@ class Array:
         ears, live = self._ears, self._ears.live.astype(bool)
         found = np.where((ears.neuron >= 0) & live[:, None], detected(ears.snr, self.threshold), 0.0)
         false = np.where(live, noise_hz(np.full(self.n_channels, self.threshold)), 0.0)
-        return Heard(ears.neuron.copy(), ears.snr.copy(), found, ears.noise_uv.copy(), false)
+        depth_uv = ears.snr * ears.noise_uv[:, None] / TROUGH_PASSES
+        return Heard(ears.neuron.copy(), depth_uv, ears.snr.copy(), found, ears.noise_uv.copy(), false, live)
+
+    @property
+    def aged(self) -> dict[str, float]:
+        """The slow inputs as they are."""
+        return {k: float(v) for k, v in self._given.items()}
 
     def state(self) -> Mapping[str, AnyArray]:
         """Return every array that changes, by name."""
