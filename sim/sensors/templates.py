@@ -37,7 +37,7 @@ RATE_HZ = 30_000.0 * TICKS
 """Samples a second of a template: a spike may fall on any eighth of a sample of 30 kHz."""
 CELSIUS = 25.0
 """Temperature at which the squid's rates make spikes as wide as the cortex's, °C."""
-PULSE_NA, PULSE_S, SETTLE_S, AFTERWARDS_S = 1.5, 0.001, 0.005, 0.004
+PULSE_NA, PULSE_S, SETTLE_S, AFTERWARDS_S = 3.0, 0.001, 0.005, 0.004
 NARROW = 2.0
 """Potassium conductance of an inhibitory cell, as a multiple."""
 SPREAD = 0.1
