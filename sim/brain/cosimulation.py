@@ -26,7 +26,10 @@ from numpy.typing import ArrayLike
 from bmi.errors import ContractError
 from bmi.signals import F64, I64, AnyArray
 from sim.brain._cosimulation_kernels import pour, smooth
-from sim.component import Noise
+from sim.brain.connectome import Connectome
+from sim.brain.montbrio import MontbrioPazoRoxin
+from sim.brain.qif import QIF
+from sim.component import Noise, Port, checked, whole_steps
 
 MOST_EVENTS = 500.0
 """Mean number of events in one row that can still be drawn."""
@@ -160,3 +163,143 @@ def fitted_gain(spiking_hz: ArrayLike, mass_hz: ArrayLike) -> float:
     if x.shape != y.shape or not np.isfinite([x, y]).all() or not (x @ x) > 0.0:
         raise ContractError(f"fitted_gain: expected as many finite rates of either, neurons firing; given {x} and {y}")
     return float(x @ y / (x @ x))
+
+
+@dataclass(kw_only=True)
+class Cosimulation:
+    """A network of masses in which one region is a population of spiking neurons.
+
+    In every window both sides run alone, on what the other said in the window before, row by row of 1 ms. What reaches
+    the region's mass from others becomes spikes of its afferents and those the current into its neurons; what the
+    neurons fire becomes the rate that the network hears in the region's place.
+
+    Inputs: ``drive`` (n,) of the masses, the region's own being its neurons'. Outputs at 1 kHz: ``rate`` (n,), Hz, as
+    the network hears it, ``counts`` of the neurons' and ``events`` of their afferents' spikes.
+    """
+
+    network: MontbrioPazoRoxin
+    """Its ``proxied`` is the one region."""
+    neurons: QIF
+    """In its place; the same time constant."""
+    down: ToSpikes
+    up: ToRate
+    name: str = "cosimulation"
+    dt_s: Annotated[float, Gt(0)] = 0.005
+    """Window of exchange: whole milliseconds, at most the shortest delay to or from the region."""
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """What others do to it."""
+        return (Port("drive", "", (self.network.n,), about="added to what regions receive"),)
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """What it shows."""
+        return (
+            Port("rate", "Hz", (self.network.n,), 1000.0, about="of each region, as the others hear it"),
+            Port("counts", "count", (), 1000.0, about="spikes of the neurons"),
+            Port("events", "count", (), 1000.0, about="spikes of their afferents"),
+        )
+
+    @property
+    def cost(self) -> float:
+        """Core-seconds a simulated second."""
+        return 0.03 + self.network.cost + self.neurons.cost
+
+    def bind(self, seed: int) -> None:
+        """Bind both sides and what is between them.
+
+        Raises
+        ------
+        ContractError
+            If not one region is proxied, nothing reaches it, the sides differ in time constant, the rows of a
+            translator are no milliseconds, or the window is no whole number of them or longer than a delay.
+        """
+        net = self.network
+        if len(net.proxied) != 1 or net.connectome is None:
+            raise ContractError(f"{self.name}: network.proxied is {net.proxied}, expected one region of a connectome")
+        self._k = k = net.proxied[0]
+        weights = net.connectome.weights
+        self._reach = float(net.gain * weights[k].sum())
+        if not self._reach > 0.0:
+            raise ContractError(f"{self.name}: nothing reaches region {k}, expected a tract to it and a gain above 0")
+        if net.tau_s != self.neurons.tau_s:
+            raise ContractError(
+                f"{self.name}: the neurons' tau_s is {self.neurons.tau_s:g} s, expected the masses', {net.tau_s:g} s"
+            )
+        for part in (self.down, self.up):
+            if part.dt_s != 0.001:
+                raise ContractError(f"{part.name}: dt_s is {part.dt_s:g} s, expected 0.001, a row of either side")
+        self._check_window(net.connectome)
+        net.bind(seed)
+        self.neurons.bind(seed)
+        self.down.bind(seed)
+        self.up.bind(seed)
+        rows = round(self.dt_s * 1e3)
+        self._proxy, self._current = np.zeros(rows), np.zeros(rows)
+        self._rates = np.zeros(net.n)
+        self._given, self._at = np.zeros(net.n), np.zeros(1, np.int64)
+        self.reset()
+
+    def _check_window(self, tracts: Connectome) -> None:
+        k = self._k
+        whole_steps(self.name, self.dt_s)
+        joined = [tracts.lengths_mm[k][tracts.weights[k] > 0.0], tracts.lengths_mm[:, k][tracts.weights[:, k] > 0.0]]
+        shortest = float(np.concatenate(joined).min()) * 1e-3 / self.network.speed_m_s
+        if self.dt_s > shortest * (1 + 1e-9) or abs(self.dt_s * 1e3 - round(self.dt_s * 1e3)) > 1e-9:
+            raise ContractError(
+                f"{self.name}: dt_s is {self.dt_s:g} s, expected whole milliseconds and at most {shortest:.4g} s, "
+                f"the shortest delay to or from region {k}"
+            )
+
+    def receive(self, port: str, value: AnyArray) -> None:
+        """Take the drive of the masses. Raises ContractError if it does not fit."""
+        self._given[:] = checked(self, port, value)
+        self.network.receive("drive", self._given)
+
+    def step(self, n: int) -> tuple[AnyArray, ...]:
+        """Advance by ``n`` windows; return rates, counts and events since."""
+        rows = len(self._proxy)
+        rate = np.empty((n * rows, self.network.n))
+        counts, events = np.empty(n * rows), np.empty(n * rows)
+        for w in range(0, n * rows, rows):
+            part = slice(w, w + rows)
+            self._window(rate[part], counts[part], events[part])
+        self._at[0] += n
+        return rate, counts, events
+
+    def _window(self, rate: F64, counts: F64, events: F64) -> None:
+        net, neurons, k = self.network, self.neurons, self._k
+        per_hz = self._reach * net.tau_s
+        arriving = np.empty(len(rate))
+        ms = round(1e-3 / net.dt_s), round(1e-3 / neurons.dt_s)
+        for i in range(len(rate)):
+            self._rates[k] = self._proxy[i]
+            net.receive("proxy", self._rates)
+            shown = net.step(ms[0])
+            rate[i], arriving[i] = shown[0][0], shown[2][0, k]
+            neurons.receive("drive", self._current[i] + self._given[k])
+            counts[i] = neurons.step(ms[1])[0][0]
+        events[:] = self.down.step(arriving / per_hz).sum(axis=1)
+        self._current[:] = events * (per_hz / (self.down.n_targets * self.down.n_afferents * self.down.dt_s))
+        self._proxy[:] = self.up.step(counts)
+
+    def state(self) -> Mapping[str, AnyArray]:
+        """Return every array that changes, by name."""
+        own: dict[str, AnyArray] = {
+            "step": self._at, "proxy": self._proxy, "current": self._current, "drive": self._given,
+        }  # fmt: skip
+        for part in (self.network, self.neurons, self.down, self.up):
+            own |= {f"{part.name}.{k}": v for k, v in part.state().items()}
+        return own
+
+    def reset(self) -> None:
+        """Begin again, as if both sides had rested for all time."""
+        net = self.network
+        net.reset()
+        self.neurons.reset()
+        self.down.reset()
+        self.up.reset()
+        self._given[:], self._at[0] = 0.0, 0
+        self._proxy[:] = net.start[0] / net.tau_s
+        self._current[:] = self._reach * net.start[0]

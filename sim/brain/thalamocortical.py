@@ -152,12 +152,13 @@ class Rhythm:
 
     def _numbers(self) -> Loop:
         dt = self.dt_s
+        alpha, beta, gamma = (-math.expm1(-dt * rate) for rate in (self.alpha_per_s, self.beta_per_s, self.gamma_per_s))
         return Loop(
             self.nu_ee_mv_s, self.nu_ei_mv_s, self.nu_es_mv_s, self.nu_re_mv_s, self.nu_rs_mv_s, self.nu_se_mv_s,
             self.nu_sr_mv_s, self.nu_sn_mv_s, self.theta_mv, 1.0 / self.sigma_mv, self.most_hz,
-            *(-math.expm1(-dt * rate) for rate in (self.alpha_per_s, self.beta_per_s, self.gamma_per_s)),
-            self.input_hz, self.noise_hz_rs / math.sqrt(dt), math.sqrt(1.0 - self.shared), math.sqrt(self.shared),
-            self.depth, self.rest_hz_[2], max(1, round(self.delay_s / dt)),
+            alpha, beta, gamma, self.input_hz, self.noise_hz_rs / math.sqrt(dt),
+            math.sqrt(1.0 - self.shared), math.sqrt(self.shared), self.depth, float(self.rest_hz_[2]),
+            max(1, round(self.delay_s / dt)),
         )  # fmt: skip
 
     def _rest(self) -> tuple[F64, F64]:
