@@ -115,13 +115,17 @@ class Implants:
         self._member[np.arange(n_exc), patch[:n_exc]] = 1.0
         self._member /= np.float32(SLOT_S) * np.maximum(self._member.sum(axis=0), 1.0)
 
-    @property
-    def labels(self) -> dict[str, tuple[str, ...]]:
-        """Channel labels of each stream; known once bound."""
-        return {
-            "spikes": tuple(f"n{i:03d}" for i in range(self.n_spikes)), "lfp": self._lfp.labels,
-            "eeg": self._eeg.labels, "field": ("bg",),
-        }  # fmt: skip
+    def labels(self, output: str) -> tuple[str, ...]:
+        """Return the channel labels of ``spikes``, ``lfp``, ``eeg`` or ``field``."""
+        match output:
+            case "spikes":
+                return tuple(f"n{i:03d}" for i in range(self.n_spikes))
+            case "lfp":
+                return tuple(f"lfp{i:02d}" for i in range(self.n_lfp))
+            case "eeg":
+                return montage(64).labels
+            case _:
+                return ("bg",)
 
     def take(self, counts: F32, moments: F64, activation: AnyArray, pulses_ma: F32) -> Recorded:
         """Return what 10 ms left on every sensor.

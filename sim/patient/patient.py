@@ -119,6 +119,10 @@ class Patient:
             Port("probes", "mV", (self._n_probes,), 1000.0, "membrane potential of the cells with dendrites"),
         )
 
+    def labels(self, output: str) -> tuple[str, ...]:
+        """Return the channel labels of a sensor's output."""
+        return self.implants.labels(output)
+
     @property
     def _n_probes(self) -> int:
         return 0 if self.probes is None else self.probes.n_cells

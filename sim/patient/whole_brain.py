@@ -21,11 +21,12 @@ from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
 from sim.brain.connectome import Connectome
-from sim.brain.cosimulation import ToRate
+from sim.brain.cosimulation import ToRate, fitted_gain
 from sim.brain.epileptor import Epileptor
 from sim.brain.generated import generated
 from sim.brain.jansen_rit import JansenRit
 from sim.brain.thalamocortical import Rhythm
+from sim.disease.alzheimer import masses
 from sim.disease.stroke import gain
 
 MU = ("l.M1", "r.M1", "l.S1", "r.S1")
@@ -36,17 +37,6 @@ HEALTHY_X0 = -2.2
 """x0 of the focus's neighbours: they seize only if they are drawn in."""
 QUIET, SEIZING = 0.7, -1.2
 """x2 - x1 of an Epileptor at rest, and its mean in a seizure."""
-
-
-class Knobs(NamedTuple):
-    he: F64
-    cip: F64
-    cep: F64
-    w: F64
-
-
-def scales(amyloid: F64, tau: F64) -> Knobs:
-    return Knobs(1.0 + 0.2 * amyloid, 1.0 - 0.2 * amyloid - 0.2 * tau, 1.0 - 0.2 * tau, 1.0 - 0.3 * tau)
 
 
 class Sources(NamedTuple):
@@ -91,7 +81,9 @@ class WholeBrain:
     recruited: Annotated[int, Ge(0)] = 4
     """Regions that may be drawn in: those wired to the focus most strongly."""
     gain: Annotated[float, Ge(0)] = 10.0
-    """Of tracts between masses, whose afferent strengths sum to 1."""
+    """Of tracts between masses, whose strengths sum to 1 at a region of the usual kind."""
+    drive_hz: float = 200.0
+    """What each mass receives besides, 1/s."""
     noise_hz: Annotated[float, Ge(0)] = 60.0
     """Fluctuation of each mass's input, 1/s."""
     rest_hz: Annotated[float, Gt(0)] = 3.4
@@ -121,13 +113,14 @@ class WholeBrain:
             If a region named is not in the connectome, offering the nearest.
         """
         self.connectome_: Connectome = generated(species=self.species, n=self.n_regions, seed=self.subject).normalised()
+        usual = float(self.connectome_.weights.sum(axis=1).mean())
         self._motor = self.connectome_.index(self.motor)
         self._rhythmic = [self.connectome_.index(r) for r in MU + ALPHA]
         self.focus_ = self._focal()
         inside = self.connectome_.subset([self.connectome_.labels[i] for i in self.focus_])
         self.masses = JansenRit(
-            name=f"{self.name} masses", connectome=self.connectome_, gain=self.gain, noise_hz=self.noise_hz,
-            drive_hz=200.0, proxied=(self._motor,),
+            name=f"{self.name} masses", connectome=self.connectome_, gain=self.gain / usual, noise_hz=self.noise_hz,
+            drive_hz=self.drive_hz, proxied=(self._motor,),
         )  # fmt: skip
         self.seizures = Epileptor(
             name=f"{self.name} focus", connectome=inside, gain=self.permittivity, noise=self.seizure_noise
@@ -135,8 +128,9 @@ class WholeBrain:
         self.rhythm.name = f"{self.name} rhythms"
         for part in (self.masses, self.seizures, self.rhythm):
             part.bind(seed)
-        gain = self.rest_hz / max(tissue_rest_hz, 1e-3)
-        self._up = ToRate(n_neurons=n_neurons, gain=gain, rest_hz=tissue_rest_hz)
+        self._up = ToRate(
+            n_neurons=n_neurons, gain=fitted_gain(tissue_rest_hz, self.rest_hz), rest_hz=tissue_rest_hz
+        )
         self._up.bind(seed)
         self._x0: F64 = np.full(len(self.focus_), HEALTHY_X0)
         self._usual: F64 = np.zeros(2)
@@ -198,7 +192,7 @@ class WholeBrain:
 
     def _afferent(self, rate: F64) -> float:
         """Return what the tissue's region is sent, against its usual."""
-        heard = self.gain * float(self.connectome_.weights[self._motor] @ rate.mean(axis=0))
+        heard = self.masses.gain * float(self.connectome_.weights[self._motor] @ rate.mean(axis=0))
         if not self._usual[1]:
             self._usual[:] = heard, 1.0
         self._usual[0] += -math.expm1(-GRID_S / self.usual_s) * (heard - self._usual[0])
@@ -223,11 +217,8 @@ class WholeBrain:
             return
         self._slow[name][:] = value
         left = 1.0 - self._slow["lesion"]
-        knobs = scales(self._slow["amyloid"], self._slow["tau"])
-        for port in ("he", "cip", "cep"):
-            self.masses.receive(port, getattr(knobs, port))
-        self.masses.receive("efferent", knobs.w * left)
-        self.masses.receive("afferent", knobs.w * left)
+        for port, factor in masses(self._slow["amyloid"], self._slow["tau"])._asdict().items():
+            self.masses.receive(port, factor * left if port in ("afferent", "efferent") else factor)
         self.masses.receive("local", gain(self._slow["lesion"]))
         for port in ("efferent", "afferent"):
             self.seizures.receive(port, left[self.focus_])
