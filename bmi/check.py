@@ -47,5 +47,12 @@ def check(recipe: Recipe) -> dict[str, Any]:
     report["bound"] = "yes"
     report["streams"] = [f"{s.name}: {s.n_channels} channels, {s.rate_hz:g} Hz, {s.unit}" for s in specs]
     report["features"] = [f"{s.name}: {s.n_channels}, {s.rate_hz:g} Hz, {s.unit}" for s in line.pipeline.features]
+    if (therapy := recipe.therapy) is not None:
+        f, limits = therapy.features, therapy.gate.limits_
+        report["therapy"] = (
+            f"{therapy.source} → {f.n_channels}, {f.rate_hz:g} Hz, {f.unit} → {therapy.site}: at most "
+            f"{limits.amplitude:.3g} mA ({limits.rule}), {limits.ramp:.3g} mA/s, "
+            f"{therapy.program.frequency_hz:g} Hz of {therapy.program.pulse_us:g} µs"
+        )
     report["blocks"] = [b.name for b in recipe.blocks]
     return report

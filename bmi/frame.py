@@ -151,7 +151,12 @@ def _gate(v: Telemetry) -> Text:
     if v.gate_state is GateState.DISARMED and v.armed:
         out.append("  arming", FAINT)
     why = " · ".join(v.gate_flags)
-    return out.append(f"\n{why or 'no limit acting'}", "" if why else FAINT)
+    out.append(f"\n{why or 'no limit acting'}", "" if why else FAINT)
+    if v.site:
+        label, style = GATE_STYLE[v.stimulus_state]
+        out.append("\n").append(label[0], style).append(f" {v.site} ").append(f"{v.stimulus_ma:.2f} mA", YELLOW)
+        out.append(f"  {' · '.join(v.stimulus_flags)}", FAINT)
+    return out
 
 
 def _recorder(v: Telemetry) -> Text:
@@ -192,7 +197,7 @@ class Frame:
             _counts(v),
             _recorder(v),
         ]
-        spaced = height >= 4 + 3 + 2 + 3 + 6 + 4 + 1 + len(sections)
+        spaced = height >= 4 + 3 + 2 + bool(v.site) + 3 + 6 + 4 + 1 + len(sections)
         rows: list[RenderableType] = []
         for section in sections:
             rows += [section, Text("")] if spaced else [section]
@@ -211,11 +216,12 @@ def render(telemetry: Telemetry) -> Frame:
 def one_line(v: Telemetry) -> str:
     """Return the state of a session in one line, for logs and pipes."""
     planned = f"/{v.block_trials_planned}" if v.block_trials_planned else ""
+    stimulus = f"  {v.site} {v.stimulus_ma:.2f} mA {v.stimulus_state.name}" if v.site else ""
     return (
         f"{v.elapsed_s:6.1f} s  {v.block or '–'}  trials {v.block_trials}{planned} "
         f"({v.block_successes} reached)  gate {v.gate_state.name}  "
         f"age p50 {duration(v.age.p50)} p99.9 {duration(v.age.p999)}  "
-        f"own p99.9 {duration(v.own.p999)}  samples {v.samples}  lost {v.lost}  stale {v.stale_commands}"
+        f"own p99.9 {duration(v.own.p999)}  samples {v.samples}  lost {v.lost}  stale {v.stale_commands}{stimulus}"
     )
 
 

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from bmi.contracts import Clock, Source
+from bmi.contracts import Clock, Source, State
 from bmi.control import Control, LaneState, Word
 from bmi.errors import StreamError
 from bmi.guard import Heed
@@ -23,6 +23,7 @@ from bmi.ring import Ring
 from bmi.samples import SampleRing
 from bmi.signals import AnyArray, Bundle, Chunk, Event
 from bmi.slots import Slots
+from bmi.therapy import RECORD, RING, TOPIC, Therapy
 
 SNAPSHOT_S = 1.0
 _MOST_TURNS = 32  # of the other streams' chunks taken after one of the primary
@@ -42,10 +43,14 @@ class Journal:
         How far a reader may fall behind before records are overwritten (and counted), s.
     learns : bool
         Whether a learner wants the features.
+    therapy : Therapy, optional
+        Bound; stimulates beside the line.
     """
 
-    def __init__(self, folder: Path, line: Line, *, ring_s: float, learns: bool) -> None:
-        self._line = line
+    def __init__(
+        self, folder: Path, line: Line, *, ring_s: float, learns: bool, therapy: Therapy | None = None
+    ) -> None:
+        self._line, self._therapy = line, therapy
         self.samples = [SampleRing(folder, spec, ring_s) for spec in line.specs]
         rate = max(s.rate_hz / s.max_samples for s in line.specs) or 1000.0
         steps = int(ring_s * (rate + 250.0)) + 64
@@ -55,7 +60,8 @@ class Journal:
         vector = flatten(line.pipeline.params_)
         self._param = np.zeros(1, [("step", "<i8"), ("version", "<i8"), ("values", "<f8", vector.shape)])
         self.params = Ring.create(folder / "params.ring", self._param.dtype, 64, topic="/params")
-        size = max(sum(a.nbytes for a in line.state()), 1)
+        self.therapy = None if therapy is None else Ring.create(folder / RING, RECORD, steps, topic=TOPIC)
+        size = max(sum(a.nbytes for a in self._state()), 1)
         snapshot = np.dtype([("step", "<i8"), ("now", "<f8"), ("state", "u1", (size,))])
         self.snapshots = Ring.create(folder / "snapshots.ring", snapshot, 8, topic="/snapshots")
         self._t_snap = -np.inf
@@ -81,8 +87,11 @@ class Journal:
         row = self.snapshots.rows[self.snapshots.reserve()]
         row["step"] = self._line.record.step + 1
         row["now"] = now
-        pack_into(self._line.state(), row["state"])
+        pack_into(self._state(), row["state"])
         self.snapshots.commit()
+
+    def _state(self) -> State:
+        return self._line.state() if self._therapy is None else (*self._line.state(), *self._therapy.state())
 
     def step(self, bundle: Bundle) -> None:
         """After a step: its samples, its record, its features and its events."""
@@ -91,6 +100,8 @@ class Journal:
                 self.samples[k].write(chunk)
         line = self._line
         self.steps.write(line.record.row)
+        if self.therapy is not None and self._therapy is not None:
+            self.therapy.write(self._therapy.row)
         if self.features is not None and line.intent is not None:
             line.feature(self._feature)
             self.features.write(self._feature)
@@ -135,6 +146,8 @@ class Lane:
         Where new parameters come from.
     poll_s : float
         Longest wait in a read, s: how late STOP can be seen.
+    therapy : Therapy or None
+        Bound; takes its step when the line's command has left.
     """
 
     def __init__(
@@ -147,7 +160,9 @@ class Lane:
         slots: Slots | None = None,
         *,
         poll_s: float = 0.005,
+        therapy: Therapy | None = None,
     ) -> None:
+        self.therapy = therapy
         self.line, self.clock, self.control, self.journal, self.slots = line, clock, control, journal, slots
         self._words = control.words
         self._heed = Heed(control, hardware=line.device.spec.hardware)
@@ -161,10 +176,13 @@ class Lane:
         self._period_s = spec.max_samples / spec.rate_hz if spec.rate_hz else np.inf
 
     def run(self) -> None:
-        """Live until QUIT or the end of the last block; the device is stopped on every way out."""
-        control, line = self.control, self.line
+        """Live until QUIT or the end of the last block; every device is stopped on every way out."""
+        control, line, devices = self.control, self.line, [self.line.device]
+        if self.therapy is not None:
+            devices.append(self.therapy.device)
         try:
-            line.device.arm()
+            for device in devices:
+                device.arm()
             if self.journal is not None:
                 self.journal.parameters()
                 self.journal.snapshot(self.clock.now())
@@ -173,7 +191,8 @@ class Lane:
             while not (control.get(Word.QUIT) or line.blocks.done):
                 self.once()
         finally:
-            line.device.stop("the lane ended")
+            for device in devices:
+                device.stop("the lane ended")
             control.set(Word.LANE_STATE, LaneState.READY)  # no longer running: its silence means nothing now
 
     def once(self) -> None:
@@ -226,6 +245,12 @@ class Lane:
         armed = self._heed.arms(perf_counter_ns()) and words[_ARM] != 0
         line.step(bundle, now, arm=armed, stop=words[_STOP] != 0, clock=clock.now)
         # The command has left. What follows has until the next push.
+        therapy = self.therapy
+        if therapy is not None:
+            therapy.step(bundle, now, line.record.step, arm=armed, stop=words[_STOP] != 0, clock=clock.now)
+            if therapy.events:
+                line.events.extend(therapy.events)
+                therapy.events.clear()
         for k, source in enumerate(self._sources):
             self._offsets[k] = getattr(source, "clock_offset", 0.0)
         line.record.offsets(self._offsets)

@@ -5,7 +5,7 @@ Straight-line, synchronous, no I/O, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class Pipeline:
         Meets one feature stream for each source, primary first.
     click : ClickDecoder, optional
         Sees the very features the decoder saw, whenever it spoke; sets ``Intent.select``.
+    without : collection of str, optional
+        Streams the decoder does not meet, because they are there for something else; never the primary.
 
     Examples
     --------
@@ -38,18 +40,25 @@ class Pipeline:
     """
 
     def __init__(
-        self, stages: Mapping[str, Sequence[Stage]], decoder: Decoder, click: ClickDecoder | None = None
+        self,
+        stages: Mapping[str, Sequence[Stage]],
+        decoder: Decoder,
+        click: ClickDecoder | None = None,
+        without: Collection[str] = (),
     ) -> None:
+        self._without = frozenset(without)
         self._stages = {name: tuple(chain) for name, chain in stages.items()}
         self.decoder, self.click = decoder, click
         self._chains: tuple[tuple[Stage, ...], ...] = ()
+        self._heard: tuple[int, ...] = ()
         self.features: tuple[StreamSpec, ...] = ()
         """What the decoder was bound to."""
 
     def meet(self, specs: Sequence[StreamSpec]) -> tuple[StreamSpec, ...]:
         """Bind the stages alone and return the feature streams, e.g. to fit the decoder to."""
         chains, features = [], []
-        for spec in specs:
+        self._heard = tuple(i for i, spec in enumerate(specs) if spec.name not in self._without)
+        for spec in (specs[i] for i in self._heard):
             chain = self._stages.get(spec.name, ())
             for i, stage in enumerate(chain):
                 try:
@@ -106,7 +115,7 @@ class Pipeline:
                 chunk = stage.step(chunk)
             features: Bundle = (chunk,)
         else:
-            features = tuple([self.run_stages(i, chunk) for i, chunk in enumerate(bundle)])
+            features = tuple([self.run_stages(i, bundle[k]) for i, k in enumerate(self._heard)])
         intent = self.decoder.step(features)
         if self.click is not None and intent is not None:
             intent.select = self._select(self.click, features[0])

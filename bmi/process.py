@@ -43,7 +43,7 @@ def rng_for(seed: int, purpose: str) -> np.random.Generator:
 
 def make_line(recipe: Recipe) -> Line:
     """Put the constructed parts of a recipe together, not yet bound."""
-    pipeline = Pipeline(recipe.stages, recipe.decoder, recipe.click)
+    pipeline = Pipeline(recipe.stages, recipe.decoder, recipe.click, recipe.unheard)
     return Line(
         pipeline=pipeline, gate=recipe.gate, device=recipe.device, task=recipe.task,
         blocks=Blocks(recipe.blocks), assist=recipe.assist,
@@ -51,7 +51,7 @@ def make_line(recipe: Recipe) -> Line:
 
 
 def bind_line(recipe: Recipe, line: Line, specs: tuple[StreamSpec, ...]) -> None:
-    """Bind a line to its streams; compiles what the kernel cache does not hold yet.
+    """Bind a line, and the therapy beside it, to their streams; compiles what the kernel cache does not hold yet.
 
     Raises
     ------
@@ -64,6 +64,8 @@ def bind_line(recipe: Recipe, line: Line, specs: tuple[StreamSpec, ...]) -> None
             "it alone. Give it one (bmi.contracts.Guarded), or declare hardware=False if it cannot hurt"
         )
     line.bind(specs, rng_for(recipe.session.seed, "task"), cold_start=recipe.learner is not None)
+    if recipe.therapy is not None:
+        recipe.therapy.bind(specs)
 
 
 def real_time(cpu: int | None, fifo: bool, priority: int = 10) -> str:
@@ -121,8 +123,10 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
     for source in recipe.sources:
         source.open()
     ordinary()
-    recipe.device.open()
+    devices = [recipe.device] if recipe.therapy is None else [recipe.device, recipe.therapy.device]
     try:
+        for device in devices:
+            device.open()
         if isinstance(recipe.device, Guarded):
             hand_over(runtime, recipe.device.guard_link())
         bind_line(recipe, line, tuple(s.spec for s in recipe.sources))
@@ -130,8 +134,10 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
         if recipe.learner is not None:
             vector = flatten(line.pipeline.params_)
             slots = Slots.create(runtime / "params.slots", len(vector), initial=vector)
-        journal = Journal(runtime, line, ring_s=recipe.record.ring_s, learns=recipe.learner is not None)
-        lane = Lane(line, recipe.sources, LSLClock(), control, journal, slots, poll_s=recipe.lane.poll_s)
+        therapy, learns = recipe.therapy, recipe.learner is not None
+        journal = Journal(runtime, line, ring_s=recipe.record.ring_s, learns=learns, therapy=therapy)
+        poll_s = recipe.lane.poll_s
+        lane = Lane(line, recipe.sources, LSLClock(), control, journal, slots, poll_s=poll_s, therapy=therapy)
         real_time(recipe.lane.cpu, recipe.lane.fifo)
         drain(recipe)
         gc.collect()
@@ -140,7 +146,8 @@ def _lane(runtime: Path, recipe: Recipe, control: Control) -> None:
         control.set(Word.LANE_STATE, LaneState.READY)
         lane.run()
     finally:
-        recipe.device.close()
+        for device in devices:
+            device.close()
         for source in recipe.sources:
             source.close()
 
@@ -212,7 +219,7 @@ def _world(runtime: Path, recipe: Recipe, control: Control) -> None:
     rng = rng_for(recipe.session.seed, "world")
     assert recipe.world is not None  # noqa: S101 - the session starts this process for a world only
     n_dims = getattr(recipe.world, "n_dims", 2) if recipe.device is None else len(recipe.device.spec.dims)
-    run(recipe.world, rng, runtime, n_dims, LSLClock(), control)
+    run(recipe.world, rng, runtime, n_dims, LSLClock(), control, recipe.therapy)
 
 
 def main(argv: list[str]) -> int:

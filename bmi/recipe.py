@@ -27,6 +27,7 @@ from bmi.nodes import GuardNode, LaneNode, MarkersNode, RecordNode, SessionNode
 from bmi.schema import Builder
 from bmi.signals import StreamSpec
 from bmi.streams import sent
+from bmi.therapy import Therapy, match_site, therapy_of
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Recipe:
     """Marker streams to hear."""
     calibration: Calibration | None = None
     """How ``bmi calibrate`` goes about it."""
+    therapy: Therapy | None = None
+    """Stimulation beside the line: stages, controller, gate and stimulator."""
     names: dict[str, str] = field(default_factory=dict)
     """``use`` of each node, for the manifest."""
 
@@ -77,13 +80,20 @@ class Recipe:
             replace(specs[i], name=s.label) for i, s in zip(self.world_streams, self.sources, strict=True)
         )
 
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """Streams that are the therapy's alone: its source, unless it is the primary or ``stages`` names it."""
+        if self.therapy is None or self.therapy.source in (self.sources[0].label, *self.stages):
+            return ()
+        return (self.therapy.source,)
+
     def to_json(self) -> str:
         """Return the raw recipe as JSON, for the other processes of the session."""
         return json.dumps(self.raw)
 
 
 TOP = ("session", "task", "world", "sources", "stages", "decoder", "blocks", "assist", "gate", "device",
-       "record", "lane", "guard", "click", "intention", "markers", "calibration", "prior")  # fmt: skip
+       "record", "lane", "guard", "click", "intention", "markers", "calibration", "therapy", "prior")  # fmt: skip
 
 
 SIGNALS = ("session", "world", "sources", "record", "lane", "markers")
@@ -148,9 +158,12 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
         "intention": b.node("intentions", raw["intention"], "intention") if raw.get("intention") is not None else None,
         "markers": _markers(b, raw.get("markers", [])),
         "calibration": b.part(Calibration, raw["calibration"], "calibration") if raw.get("calibration") else None,
+        "therapy": therapy_of(b, raw["therapy"], [s.label for s in sources]) if raw.get("therapy") else None,
     }
     if parts["world"] is not None and sources:
         _match_world(b, sources, parts["world"])
+    if parts["world"] is not None and parts["therapy"] is not None:
+        match_site(b, parts["therapy"], parts["world"])
     if "prior" in raw:
         b.add("prior", "no prior is registered yet; remove this node")
     if b.problems:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi.contracts import State
 from bmi.errors import RecordingError
 from bmi.line import Line
 from bmi.params import unflatten
@@ -22,6 +23,9 @@ from bmi.process import bind_line, make_line
 from bmi.recipe import Recipe, build
 from bmi.recording import Recording
 from bmi.signals import AnyArray, Chunk, StreamSpec
+from bmi.therapy import COMPARED as TREATED
+from bmi.therapy import RECORD
+from bmi.therapy import TOPIC as THERAPY
 
 COMPARED = ("has_intent", "abstains", "params_version", "decoded", "cov", "intended", "command_seq", "command",
             "gate_state", "gate_flags", "select", "decoded_select", "intended_select")  # fmt: skip
@@ -49,6 +53,10 @@ class Replay:
         The journal as recorded; what an earlier journal did not hold is 0.
     compared : tuple of str
         Outputs that are compared: those the journal holds.
+    therapy : Therapy or None
+        What stimulated beside the line.
+    treated : pair of arrays or None
+        The therapy's record of the step last yielded, as recorded and as repeated; None if there is none.
     n_skipped : int
         Steps that could not be repeated because their samples are not in the recording.
     """
@@ -62,6 +70,9 @@ class Replay:
         self._samples = [recording.read(f"/samples/{s.label}") for s in self.recipe.sources]
         self._params = recording.read("/params")
         self._snapshots = recording.read("/snapshots")
+        self.therapy = self.recipe.therapy
+        self._treated = recording.read(THERAPY) if self.therapy is not None else None
+        self.treated: tuple[AnyArray, AnyArray] | None = None
         self.line = self._bound()
         self.steps, self.compared = _whole(self.steps, self.line.record.row.dtype)
         self.n_skipped = 0
@@ -80,7 +91,7 @@ class Replay:
 
     def repeat(self) -> Iterator[tuple[AnyArray, AnyArray]]:
         """Yield (recorded, repeated) records of every step that can be repeated, in order."""
-        line, steps = self.line, self.steps
+        steps = self.steps
         starts = {int(s["step"]): i for i, s in enumerate(self._snapshots)}
         next_param, synced, expected = 0, False, -1
         for row in steps:
@@ -92,14 +103,28 @@ class Replay:
                 self._swap(self._params[next_param])
                 next_param += 1
             if not synced and k in starts:
-                unpack(line.state(), self._snapshots[starts[k]]["state"])
+                unpack(self._state(), self._snapshots[starts[k]]["state"])
                 synced = True
-            bundle = self._bundle(row)
-            if bundle is None or not synced:
+            bundle, dose = self._bundle(row), self._dose(k)
+            if bundle is None or not synced or (dose is None) != (self.therapy is None):
                 synced = False
                 self.n_skipped += 1
                 continue
-            yield row, self._again(row, bundle)
+            repeated = self._again(row, bundle)
+            if self.therapy is not None and dose is not None:
+                self.treated = dose, self.therapy.again(bundle[self.therapy.index], dose)
+            yield row, repeated
+
+    def _state(self) -> State:
+        return self.line.state() if self.therapy is None else (*self.line.state(), *self.therapy.state())
+
+    def _dose(self, step: int) -> AnyArray | None:
+        """Return the therapy's record of a step; None if it is missing."""
+        if self._treated is None:
+            return None
+        i = int(np.searchsorted(self._treated["step"], step))
+        found: AnyArray | None = self._treated[i] if i < len(self._treated) else None
+        return found if found is not None and found["step"] == step else None
 
     def _swap(self, param: AnyArray) -> None:
         pipeline = self.line.pipeline
@@ -172,17 +197,27 @@ def verify(path: Path) -> dict[str, Any]:
     first: str | None = None
     for was, now in replay.repeat():
         n_steps += 1
-        for name in replay.compared:
-            if name in ("decoded", "cov", "intended") and not was["has_intent"]:
-                continue  # the record keeps the last ones
-            a, b = np.atleast_1d(was[name]).view("<i8").ravel(), np.atleast_1d(now[name]).view("<i8").ravel()
-            n_values += a.size
-            bad = int((a != b).sum())
+        told = [(was, now, name, name) for name in replay.compared]
+        if replay.treated is not None:
+            told += [(*replay.treated, name, f"therapy {name}") for name in TREATED]
+        for a, b, name, called in told:
+            if _kept(a, name):
+                continue
+            old, new = np.atleast_1d(a[name]).view("<i8").ravel(), np.atleast_1d(b[name]).view("<i8").ravel()
+            n_values += old.size
+            bad = int((old != new).sum())
             if bad and first is None:
-                first = f"step {int(was['step'])}, {name}: recorded {was[name]}, repeated {now[name]}"
+                first = f"step {int(a['step'])}, {called}: recorded {a[name]}, repeated {b[name]}"
             n_differing += bad
     return {"path": str(path), "n_steps": n_steps, "n_values": n_values, "n_differing": n_differing,
             "n_skipped": replay.n_skipped, "first_difference": first}  # fmt: skip
+
+
+def _kept(row: AnyArray, name: str) -> bool:
+    """Whether a record only keeps the last value of a field, because there was none in its step."""
+    if name in ("decoded", "cov", "intended", "level", "wanted"):
+        return not row["has_intent"]
+    return bool(name == "command" and row.dtype == RECORD and row["command_seq"] < 0)
 
 
 def watch(path: Path, speed: float) -> None:

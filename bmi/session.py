@@ -35,6 +35,7 @@ from bmi.ring import Reader, Ring
 from bmi.signals import AnyArray, Command, Event
 from bmi.summary import Score
 from bmi.telemetry import Telemetry, TelemetryReader, seen_mm
+from bmi.therapy import RING as THERAPY
 from bmi.watched import Watched
 
 SERVICE, LEARNER = "service.ring", "learner.ring"
@@ -76,6 +77,7 @@ class Session:
         self._procs: Processes
         self._watched: Watched | None = None
         self._learner: Reader | None = None
+        self._doses: Reader | None = None
         self._ears: Ears | None = None
         self._voice: Voice | None = None
         self._notes: list[Event] = []
@@ -136,10 +138,13 @@ class Session:
             self._listen()
             self._steps = Ring.open(self.runtime / "steps.ring").reader("oldest")
             self._events = Ring.open(self.runtime / "events.ring").reader("oldest")
+            if self.recipe.therapy is not None:
+                self._doses = Ring.open(self.runtime / THERAPY).reader("oldest")
             self._reader = TelemetryReader(
                 name=self.recipe.session.name, blocks=[b.name for b in self.recipe.blocks],
                 block_trials=[b.trials for b in self.recipe.blocks],
                 workspace_mm=seen_mm(self.recipe.gate.workspace_mm), recording=str(self.out),
+                site=self.recipe.therapy.site if self.recipe.therapy is not None else "",
             )  # fmt: skip
             self._score = Score(self.recipe)
             undo.pop_all()
@@ -284,7 +289,8 @@ class Session:
         """Read what is new in the rings."""
         steps = self._steps.read()
         events = [as_event(row) for row in self._events.read()]
-        self._score.take(steps, events)
+        doses = self._doses.read() if self._doses is not None else None
+        self._score.take(steps, events, doses)
         notes, self._notes = self._notes, []
         row = np.zeros(1, EVENT_DTYPE)
         for note in notes:
@@ -294,6 +300,8 @@ class Session:
             notes += map(as_event, self._learner.read())
         if self._ears is not None:  # what becomes of marker streams; the markers themselves are many
             notes += [e for e in map(as_event, self._heard.read()) if e.kind != "marker"]
+        if doses is not None and len(doses):
+            self._reader.treated(doses[-1])
         return self._reader.update(steps, self.counters(), events + notes)
 
     def counters(self) -> dict[str, float]:

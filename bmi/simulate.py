@@ -13,7 +13,7 @@ import numpy as np
 
 from bmi.clicks import adaptation
 from bmi.clock import ManualClock
-from bmi.contracts import Decoder, Intention, Params, World
+from bmi.contracts import Decoder, Intention, Params, Stimulated, World
 from bmi.errors import Problem, RecipeError
 from bmi.journal import feature_dtype
 from bmi.learner import ADOPTED, REFUSED, ROLLED_BACK, Adapting
@@ -23,6 +23,7 @@ from bmi.recipe import Recipe, build
 from bmi.signals import AnyArray, Chunk, Event
 from bmi.streams import draw
 from bmi.summary import Score
+from bmi.therapy import RECORD, Therapy
 
 T0 = 1000.0
 """Simulated sessions begin at this time, s: far from zero, as on a real clock."""
@@ -73,18 +74,23 @@ def simulate(
     """
     run = prepare(recipe, intention)
     run.kept = [] if keep_features else None
-    line, device = run.line, run.line.device
-    device.open()
+    line, devices = run.line, [run.line.device]
+    if run.therapy is not None:
+        devices.append(run.therapy.device)
+    for device in devices:
+        device.open()
     start = time.perf_counter()
     try:
-        device.arm()
+        for device in devices:
+            device.arm()
         while not line.blocks.done:
             run.step()
             if run.k % 200 == 0:
                 progress(line.blocks.current.name, run.share())
     finally:
-        device.stop("the simulation ended")
-        device.close()
+        for device in devices:
+            device.stop("the simulation ended")
+            device.close()
     run.flush()
     wall = time.perf_counter() - start
     summary = run.score.summary(run.counters(), None, None)
@@ -126,7 +132,7 @@ class _Run:
     """One lock-step session: draws samples, steps the line, adapts, and shows the world what came of it."""
 
     def __init__(self, recipe: Recipe, line: Line, world: World) -> None:
-        self.world, self.line = world, line
+        self.world, self.line, self.therapy = world, line, recipe.therapy
         self.clock = ManualClock(T0)
         world.bind(rng_for(recipe.session.seed, "world"), T0)
         self.streams = tuple(zip(recipe.world_streams, recipe.world_specs, strict=True))
@@ -137,6 +143,7 @@ class _Run:
         self.k = 0
         self.score = Score(recipe)
         self._steps = np.zeros(KEEP, line.record.row.dtype)
+        self._doses = np.zeros(KEEP if self.therapy is not None else 0, RECORD)
         self._events: list[Event] = []
         self._at = 0
         self.decisions: list[Event] = []
@@ -162,11 +169,19 @@ class _Run:
         self.clock.sleep_until(arrival)
         now = self.clock.now()
         line.step(self.bundle, now)
+        if self.therapy is not None:
+            self._treat(self.therapy, now)
         self.world.see(now, line.device.effector, line.task.goal)
         self._keep()
         if self._adaptation is not None and line.intent is not None:
             self._adapt(self._adaptation)
         self.k += 1
+
+    def _treat(self, therapy: Therapy, now: float) -> None:
+        therapy.step(self.bundle, now, self.line.record.step)
+        self._doses[self._at] = therapy.row[0]
+        if isinstance(self.world, Stimulated):
+            self.world.stimulate(now, therapy.site, therapy.amplitude_ma, therapy.program)
 
     def _adapt(self, learner: Adapting) -> None:
         line, f = self.line, self._feature
@@ -195,7 +210,7 @@ class _Run:
 
     def flush(self) -> None:
         """Hand what was kept to the score."""
-        self.score.take(self._steps[: self._at], self._events)
+        self.score.take(self._steps[: self._at], self._events, self._doses[: self._at])
         self._at = 0
         self._events = []
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bmi.bitrate import grid_bit_rate_interval
 from bmi.contracts import TrialResult
+from bmi.dose import Dose
 from bmi.latency import Histogram
 from bmi.recipe import Recipe
 from bmi.score import MOVEMENT, Trajectory, score
@@ -35,9 +36,12 @@ class Score:
         self._n = {"samples": 0, "lost": 0, "commands": 0, "steps": 0}
         self._streams = np.zeros((2, len(recipe.sources) or 1), np.int64)  # samples and losses of each
         self._blocks = [_BlockTold(b.name) for b in recipe.blocks]
+        self.dose = Dose(recipe.therapy) if recipe.therapy is not None else None
 
-    def take(self, steps: AnyArray, events: Sequence[Event]) -> None:
-        """Take new step records and events, in order."""
+    def take(self, steps: AnyArray, events: Sequence[Event], doses: AnyArray | None = None) -> None:
+        """Take new step records and events, in order, and the therapy's records."""
+        if self.dose is not None and doses is not None:
+            self.dose.take(doses)
         for event in events:
             if event.kind == "trial.end" and "block" in event.data:
                 self._blocks[event.data["block"]].won.append(bool(event.data["success"]))
@@ -174,6 +178,8 @@ class Score:
             histogram = Histogram()
             histogram.add(age_ns(steps))
             s["age_histogram"] = histogram.to_dict()
+        if self.dose is not None:
+            s["therapy"] = self.dose.as_dict()
         s |= {k: int(v) for k, v in counters.items() if k not in ("armed", "stopped")}
         if out is not None:
             s["recording"] = str(out)

@@ -104,6 +104,11 @@ class Telemetry:
     recorder_dropped: int = 0
     world_overruns: int = 0
     last_event: str = ""
+    site: str = ""
+    """Where a therapy stimulates; empty without one."""
+    stimulus_ma: float = 0.0
+    stimulus_state: GateState = GateState.DISARMED
+    stimulus_flags: tuple[str, ...] = ()
 
 
 _FLAG_WORDS = {
@@ -119,6 +124,9 @@ _FLAG_WORDS = {
     GateFlag.DEADMAN: "dead-man",
     GateFlag.STOP: "STOP",
     GateFlag.NOT_ARMED: "not armed",
+    GateFlag.AMPLITUDE: "amplitude limit",
+    GateFlag.RAMP: "ramp",
+    GateFlag.CHARGE: "charge limit",
 }
 
 
@@ -163,6 +171,8 @@ class TelemetryReader:
     history_s: float = 6.0
     """Width of the speed history."""
     n_history: int = 60
+    site: str = ""
+    """Where a therapy stimulates, if there is one."""
 
     def __post_init__(self) -> None:
         self.age = Histogram()
@@ -177,7 +187,16 @@ class TelemetryReader:
             workspace_mm=self.workspace_mm,
             n_blocks=len(self.blocks),
             recording=self.recording,
+            site=self.site,
         )
+
+    def treated(self, row: Steps) -> None:
+        """Take the newest record of the therapy, of `bmi.therapy.RECORD`; the next snapshot shows it."""
+        now = self._now
+        now.stimulus_ma = float(row["applied"])
+        now.stimulus_state = GateState(int(row["gate_state"]))
+        if row["command_seq"] >= 0:
+            now.stimulus_flags = flag_words(int(row["gate_flags"]))
 
     def update(
         self,

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bmi.contracts import Clock, World
+from bmi.contracts import Clock, Stimulated, World
 from bmi.control import Control, LaneState, ProcessState, Word
+from bmi.limits import DEADMAN_S
 from bmi.lsl.outlet import Outlet
 from bmi.ring import Reader, Ring
 from bmi.signals import EffectorState, Goal
 from bmi.streams import draw, sent
+from bmi.therapy import RING, Therapy
 
 LINGER_S = 1.0
 """The stream outlives its reader's last turn, so that an end in order is no lost stream, by this at most, s."""
@@ -55,7 +57,42 @@ class Eyes:
         world.see(float(row["now"]), self.effector, self.goal)
 
 
-def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, clock: Clock, control: Control) -> None:
+class Contact:
+    """What reaches the participant from the stimulator, from the lane's own journal.
+
+    Parameters
+    ----------
+    runtime : Path
+        Runtime folder; the ring appears when the lane is ready.
+    therapy : Therapy
+        Says where the current passes and what its pulses are.
+    """
+
+    def __init__(self, runtime: Path, therapy: Therapy) -> None:
+        self._path = runtime / RING
+        self._rows: Reader | None = None
+        self._site, self._program = therapy.site, therapy.program
+
+    def touch(self, world: Stimulated, now: float) -> None:
+        """Let the newest amplitude pass; a stimulator that has not been heard of for 80 ms has let go."""
+        if self._rows is None:
+            if not self._path.exists():
+                return
+            self._rows = Ring.open(self._path).reader("now")
+        row = self._rows.latest()
+        if row is None:
+            return
+        t = float(row["now"])
+        if now - t >= DEADMAN_S:
+            world.stimulate(now, self._site, 0.0, self._program)
+        else:
+            world.stimulate(t, self._site, float(row["applied"]), self._program)
+
+
+def run(
+    world: World, rng: np.random.Generator, runtime: Path, n_dims: int, clock: Clock, control: Control,
+    therapy: Therapy | None = None,
+) -> None:  # fmt: skip
     """Publish the world's streams over LSL until QUIT.
 
     Push k is due at ``t0 + k * period``; one that leaves more than a period late is an overrun and is counted. Nothing
@@ -65,6 +102,7 @@ def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, cloc
     sizes = [s.max_samples for s in specs]
     period = sizes[0] / specs[0].rate_hz
     eyes = Eyes(runtime, n_dims)
+    contact = None if therapy is None else Contact(runtime, therapy)
     with ExitStack() as stack:
         # A reader that stops reading must not stop the world: +0.1 ms (96 channels, median) for a thread in between.
         outlets = [stack.enter_context(Outlet(s, samples_per_push=s.max_samples, sync=False, buffer_s=2.0))
@@ -80,6 +118,8 @@ def run(world: World, rng: np.random.Generator, runtime: Path, n_dims: int, cloc
             k += 1
             t = t0 + k * period
             eyes.look(world)
+            if contact is not None and isinstance(world, Stimulated):
+                contact.touch(world, clock.now())
             chunks = [draw(world, i, n) for i, n in enumerate(sizes)]
             clock.sleep_until(t)
             if clock.now() - t > period:

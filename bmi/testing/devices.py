@@ -39,9 +39,9 @@ def check_device(factory: Callable[[], Device], *, speed: float | None = None, t
     Proves: spec and state are whole before ``open``; ``write`` and ``arm`` are refused while closed; nothing
     moves on ``open`` and ``arm``, nor by commands while not armed; what is applied is what was asked, slowed
     to the limit (and no amplitude below zero); NaN and Inf move nothing; ``stop`` is idempotent, works in every
-    state and from another thread, and drops late commands; ``close`` is idempotent and it opens again; restoring ``state()``
-    restores what follows, bit by bit. If it is hardware, or hands out a ``guard_link``: the link is refused while
-    closed, is a descriptor of its own from ``open`` to ``close``, and takes its stop message whole.
+    state and from another thread, and drops late commands; ``close`` is idempotent and it opens again; restoring
+    ``state()`` restores what follows, bit by bit. If it is hardware, or hands out a ``guard_link``: the link is
+    refused while closed, is a descriptor of its own from ``open`` to ``close``, and takes its stop message whole.
     """
     device = factory()
     _declaration(device)
