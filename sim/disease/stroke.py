@@ -131,11 +131,11 @@ class Rehabilitation:
     """From the end of the attempt to the feedback."""
     attempt_s: Annotated[float, Gt(0)] = 0.3
     """How long an attempt lasts."""
-    rest_s: Annotated[float, Gt(0)] = 3.7
+    rest_s: Annotated[float, Gt(0)] = 2.7
     """From its end to the next."""
     input_hz: Annotated[float, Gt(0)] = 40.0
     """Rate of an input during an attempt."""
-    dopamine: Annotated[float, Gt(0)] = 60.0
+    dopamine: Annotated[float, Gt(0)] = 500.0
     """Released for 10 ms, 1/s per unit of unexpected worth."""
     memory: Annotated[float, Interval(ge=0, lt=1)] = 0.8
     """Share of the expectation that one attempt leaves."""
@@ -147,8 +147,8 @@ class Rehabilitation:
         """Return the circuit, unbound, with synapses of ``weight``."""
         return Plastic(
             name="pool", dt_s=5e-4, n_inputs=self.n_inputs, n_neurons=self.n_pool, pairs=self.pairs,
-            reward=self.reward, start=weight, input_hz=0.0, background_hz=200.0, background=0.15, inhibitory=0.15,
-            inhibitory_hz=200.0, peak=0.05, weights_hz=1.0,
+            reward=self.reward, start=weight, input_hz=0.0, background_hz=500.0, background=0.15, inhibitory=0.15,
+            inhibitory_hz=500.0, peak=0.05, weights_hz=1.0,
         )  # fmt: skip
 
     def healthy(self, seed: int, n_trials: int = 20) -> float:

@@ -1,0 +1,110 @@
+"""What may befall the patient, by name: independent options, and bundles of them.
+
+Days, rates and depths are choices of one scenario, made so that each cause shows within a simulated year; they are no
+clinical claims. Options do not know each other: leaving one out leaves the others' values as they are, and leaving all
+out leaves theta at its baseline, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from bmi.errors import ContractError
+from bmi.registry import nearest
+from sim.brain.connectome import Connectome
+from sim.disease.ageing import Ageing
+from sim.disease.als import ALS
+from sim.disease.alzheimer import Alzheimer
+from sim.disease.medication import Medication
+from sim.disease.parkinson import Parkinson
+from sim.disease.stroke import Stroke
+from sim.disease.timeline import Schedule, Steady, Timeline
+
+STRUCK = ("M1",)
+AMYLOID_SEEDS = ("PCUN", "PCC", "INS", "OFC", "VMPFC", "DLPFC")
+TAU_SEEDS = ("ERC", "HC")
+"""Where a lesion and toxic proteins begin: of each side that has them, all of the amyloid's, the first of tau's."""
+
+
+class Option(NamedTuple):
+    """One cause, which may be there or not."""
+
+    about: str
+    build: Callable[[Connectome], Schedule]
+    """Makes its schedule for the patient's brain."""
+
+
+OPTIONS: Mapping[str, Option] = {
+    "ageing": Option("electrodes that grow old, from day 30", lambda brain: Ageing()),
+    "medication": Option("levodopa four times a day, loss of dopamine ± 0.15", lambda brain: Medication()),
+    "treated": Option(
+        "a steady loss of dopamine of 0.5, for medication to act on", lambda brain: Steady(values={"dopamine_loss": 0.5})
+    ),
+    "progression": Option("loss of dopamine from 0.3 to 0.9, from day 120", lambda brain: Parkinson()),
+    "stroke": Option("half the tracts of one motor region, on day 90", lambda brain: _stroke(brain)),
+    "alzheimer": Option("amyloid and tau that spread, from day 180", lambda brain: _alzheimer(brain)),
+    "epilepsy": Option(
+        "Nav1.1 at 0.65 and a focus above the threshold of seizures, from day 200",
+        lambda brain: Steady(values={"nav11": 0.65, "excitability": -1.9}, from_day=200.0),
+    ),
+    "als": Option("tuned neurons and the mu rhythm that fade, from day 240", lambda brain: ALS()),
+}
+"""Independent causes."""
+
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "healthy": (),
+    "ageing": ("ageing",),
+    "medication": ("treated", "medication"),
+    "parkinson": ("progression",),
+    "alzheimer": ("alzheimer",),
+    "epilepsy": ("epilepsy",),
+    "als": ("als",),
+    "stroke": ("stroke",),
+    "year": ("ageing", "medication", "progression", "stroke", "alzheimer", "epilepsy", "als"),
+}
+"""Bundles of options; ``year`` is everything that may happen in one."""
+
+
+def timeline(names: str | Iterable[str], brain: Connectome) -> Timeline:
+    """Return the patient days of some presets and options, each cause once.
+
+    Raises
+    ------
+    ContractError
+        If there is neither a preset nor an option of a name, or the brain lacks the regions where one begins.
+    """
+    wanted: dict[str, None] = {}
+    for name in (names,) if isinstance(names, str) else names:
+        if name in PRESETS:
+            wanted |= dict.fromkeys(PRESETS[name])
+        elif name in OPTIONS:
+            wanted[name] = None
+        else:
+            known = list(dict.fromkeys((*PRESETS, *OPTIONS)))
+            raise ContractError(
+                f"timeline: there is no preset and no option {name!r}{nearest(name, known)}; there are "
+                f"{', '.join(known)}"
+            )
+    return Timeline(schedules=tuple(OPTIONS[name].build(brain) for name in wanted), n_regions=brain.n)
+
+
+def _stroke(brain: Connectome) -> Schedule:
+    return Stroke(n_regions=brain.n, regions=_regions("stroke", brain, STRUCK)[:1])
+
+
+def _alzheimer(brain: Connectome) -> Schedule:
+    amyloid = _regions("alzheimer", brain, AMYLOID_SEEDS)
+    tau = _regions("alzheimer", brain, [next((x for x in TAU_SEEDS if f"l.{x}" in brain.labels), TAU_SEEDS[0])])
+    return Alzheimer(weights=brain.weights, amyloid_seeds=amyloid, tau_seeds=tau)
+
+
+def _regions(option: str, brain: Connectome, areas: Sequence[str]) -> tuple[int, ...]:
+    """Return where the ``areas`` are that the brain has, left before right."""
+    found = tuple(brain.index(f"{side}.{x}") for x in areas for side in "lr" if f"{side}.{x}" in brain.labels)
+    if not found:
+        raise ContractError(
+            f"timeline: {option} begins in {' or '.join(areas)}, of which this brain of {brain.n} regions has none; "
+            "give its schedule to Timeline yourself, with regions of your own"
+        )
+    return found
