@@ -21,10 +21,31 @@ from sim.disease.parkinson import Parkinson
 from sim.disease.stroke import Stroke
 from sim.disease.timeline import Schedule, Steady, Timeline
 
-STRUCK = ("M1",)
-AMYLOID_SEEDS = ("PCUN", "PCC", "INS", "OFC", "VMPFC", "DLPFC")
-TAU_SEEDS = ("ERC", "HC")
-"""Where a lesion and toxic proteins begin: of each side that has them, all of the amyloid's, the first of tau's."""
+STRUCK = (("M1",),)
+AMYLOID_SEEDS = (("PCUN", "PCC", "INS", "OFC", "VMPFC"), ("TP",))
+TAU_SEEDS = (("ERC",), ("HC",))
+"""Where a lesion and toxic proteins begin, on both sides; the next group where a coarse atlas lacks the first."""
+
+
+def _stroke(brain: Connectome) -> Schedule:
+    return Stroke(n_regions=brain.n, regions=_regions("stroke", brain, STRUCK)[:1])
+
+
+def _alzheimer(brain: Connectome) -> Schedule:
+    amyloid, tau = (_regions("alzheimer", brain, seeds) for seeds in (AMYLOID_SEEDS, TAU_SEEDS))
+    return Alzheimer(weights=brain.weights, amyloid_seeds=amyloid, tau_seeds=tau)
+
+
+def _regions(option: str, brain: Connectome, groups: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    """Return where the areas of the first group are of which the brain has any, left before right."""
+    for areas in groups:
+        labels = [f"{side}.{x}" for x in areas for side in "lr" if f"{side}.{x}" in brain.labels]
+        if labels:
+            return tuple(int(k) for k in brain.indices(labels))
+    raise ContractError(
+        f"timeline: {option} begins in {' or '.join(x for areas in groups for x in areas)}, of which this brain of "
+        f"{brain.n} regions has none; give its schedule to Timeline yourself, with regions of your own"
+    )
 
 
 class Option(NamedTuple):
@@ -39,11 +60,12 @@ OPTIONS: Mapping[str, Option] = {
     "ageing": Option("electrodes that grow old, from day 30", lambda brain: Ageing()),
     "medication": Option("levodopa four times a day, loss of dopamine ± 0.15", lambda brain: Medication()),
     "treated": Option(
-        "a steady loss of dopamine of 0.5, for medication to act on", lambda brain: Steady(values={"dopamine_loss": 0.5})
+        "a steady loss of dopamine of 0.5, for medication to act on",
+        lambda brain: Steady(values={"dopamine_loss": 0.5}),
     ),
     "progression": Option("loss of dopamine from 0.3 to 0.9, from day 120", lambda brain: Parkinson()),
-    "stroke": Option("half the tracts of one motor region, on day 90", lambda brain: _stroke(brain)),
-    "alzheimer": Option("amyloid and tau that spread, from day 180", lambda brain: _alzheimer(brain)),
+    "stroke": Option("half the tracts of one motor region, on day 90", _stroke),
+    "alzheimer": Option("amyloid and tau that spread, from day 180", _alzheimer),
     "epilepsy": Option(
         "Nav1.1 at 0.65 and a focus above the threshold of seizures, from day 200",
         lambda brain: Steady(values={"nav11": 0.65, "excitability": -1.9}, from_day=200.0),
@@ -87,24 +109,3 @@ def timeline(names: str | Iterable[str], brain: Connectome) -> Timeline:
                 f"{', '.join(known)}"
             )
     return Timeline(schedules=tuple(OPTIONS[name].build(brain) for name in wanted), n_regions=brain.n)
-
-
-def _stroke(brain: Connectome) -> Schedule:
-    return Stroke(n_regions=brain.n, regions=_regions("stroke", brain, STRUCK)[:1])
-
-
-def _alzheimer(brain: Connectome) -> Schedule:
-    amyloid = _regions("alzheimer", brain, AMYLOID_SEEDS)
-    tau = _regions("alzheimer", brain, [next((x for x in TAU_SEEDS if f"l.{x}" in brain.labels), TAU_SEEDS[0])])
-    return Alzheimer(weights=brain.weights, amyloid_seeds=amyloid, tau_seeds=tau)
-
-
-def _regions(option: str, brain: Connectome, areas: Sequence[str]) -> tuple[int, ...]:
-    """Return where the ``areas`` are that the brain has, left before right."""
-    found = tuple(brain.index(f"{side}.{x}") for x in areas for side in "lr" if f"{side}.{x}" in brain.labels)
-    if not found:
-        raise ContractError(
-            f"timeline: {option} begins in {' or '.join(areas)}, of which this brain of {brain.n} regions has none; "
-            "give its schedule to Timeline yourself, with regions of your own"
-        )
-    return found
