@@ -52,6 +52,22 @@ def grid_um(n: int = 16, *, width_um: float = 1000.0) -> F64:
     return np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
 
 
+def shunt(seconds: float, rate_hz: float) -> tuple[float, float, float]:
+    """Return b0, b1, a1 of a low-pass with time constant ``seconds`` at ``rate_hz``.
+
+    Pole and gain at 0 are those of the circuit, and so is the gain at 0.45 of the rate, even where the corner lies far
+    beyond; between, the gain is within 3 % for corners above half the sampling rate, within 6 % for all.
+    """
+    if not seconds:
+        return 1.0, 0.0, 0.0
+    a, turn = math.exp(-1.0 / (rate_hz * seconds)), 0.9 * math.pi
+    power = (1.0 + a * a - 2.0 * a * math.cos(turn)) / (1.0 + (turn * rate_hz * seconds) ** 2)
+    total = 1.0 - a
+    product = (total * total - power) / (2.0 * (1.0 - math.cos(turn)))
+    b0 = 0.5 * (total + math.sqrt(max(total * total - 4.0 * product, 0.0)))
+    return b0, total - b0, -a
+
+
 @dataclass(kw_only=True)
 class LFP:
     """Field potentials in the tissue as a sensor, 1000 samples a second.
@@ -198,9 +214,8 @@ class LFP:
         self._alive[self._fate[: round(float(self._given["dead"]) * n)]] = 0.0
         ohm = self.resistance_ohm * float(self._given["impedance"])
         seconds = ohm * self.shunt_f
-        passes = -math.expm1(-1.0 / (RATE_HZ * seconds)) if seconds else 1.0
         keep = math.exp(-2.0 * math.pi * self.coupling_hz / RATE_HZ)
-        self._coef[0] = passes, 0.0, passes - 1.0
+        self._coef[0] = shunt(seconds, RATE_HZ)
         self._coef[1] = 0.5 * (1.0 + keep), -0.5 * (1.0 + keep), -keep
         self._thermal_uv[0] = 1e6 * math.sqrt(4.0 * BOLTZMANN_J_K * self.kelvin * ohm * RATE_HZ / 2.0)
 

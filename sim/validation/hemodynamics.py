@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bmi.signals import F64
 from sim.validation import Check, Row, between, holds, near, stored
 
+if TYPE_CHECKING:
+    from sim.sensors.bold import Hemodynamics
+
 SOURCE = "recomputed from Friston, Harrison & Penny (2003) NeuroImage 19:1273, Euler 1 ms"
 TRANSIENT_S = 30.0
 
 
-def response(activity: F64, hemodynamics: object = "friston-2003", every_s: float = 0.01) -> F64:
+def response(activity: F64, hemodynamics: str | Hemodynamics = "friston-2003", every_s: float = 0.01) -> F64:
     """Return the signal, % of rest, every ``every_s`` of ``activity`` (n_ms, n_regions)."""
     from sim.sensors.bold import BOLD
 
-    scanner = BOLD(
-        labels=tuple(str(i) for i in range(activity.shape[1])), hemodynamics=hemodynamics, tr_s=every_s  # type: ignore[arg-type]
-    )  # fmt: skip
+    labels = tuple(str(i) for i in range(activity.shape[1]))
+    scanner = BOLD(labels=labels, hemodynamics=hemodynamics, tr_s=every_s)
     scanner.bind(0)
     return np.concatenate([scanner.take(block).copy() for block in activity.reshape(-1, 10, activity.shape[1])])
 
@@ -33,8 +36,8 @@ def pulse() -> Iterator[Row]:
     t = (np.arange(len(y)) + 1) * 0.01
     top, low = int(y.argmax()), int(y.argmin())
     half = y[top] / 2.0
-    rises, falls = np.flatnonzero((y[:-1] < half) & (y[1:] >= half))[0], np.flatnonzero((y[:-1] >= half) & (y[1:] < half))[0]
-    ends = [t[k] + 0.01 * (half - y[k]) / (y[k + 1] - y[k]) for k in (rises, falls)]
+    crossing = np.flatnonzero((y[:-1] < half) != (y[1:] < half))[:2]
+    ends = [t[k] + 0.01 * (half - y[k]) / (y[k + 1] - y[k]) for k in crossing]
     for what, target, value, tolerance, unit in (
         ("peak", 2.524, y[top], 0.001, "%"), ("time of the peak", 3.38, t[top], 0.01, "s"),
         ("undershoot", -0.563, y[low], 0.001, "%"), ("time of the undershoot", 9.58, t[low], 0.01, "s"),

@@ -10,10 +10,10 @@ from importlib.metadata import version
 import numpy as np
 
 if not hasattr(np, "product"):
-    np.product = np.prod
-from store import save  # noqa: E402
-from tvb.analyzers.fmri_balloon import BalloonModel  # noqa: E402
-from tvb.datatypes.time_series import TimeSeries  # noqa: E402
+    np.product = np.prod  # noqa: NPY003, NPY201
+from store import save
+from tvb.analyzers.fmri_balloon import BalloonModel
+from tvb.datatypes.time_series import TimeSeries
 
 SECONDS = 30
 activity = np.zeros((1000 * SECONDS + 1, 1, 1, 1))
