@@ -37,34 +37,38 @@ class Lines(NamedTuple):
     """The tracts and what travels on them."""
 
     tracts: Tracts
+    length: int
+    """Steps that are kept, a multiple of ``most``."""
+    most: int
+    """Steps in a block: of the longest piece."""
     sent: F64
-    """(n, length + most) what each region sent at each of the last ``length`` steps; the first ``most`` of them lie
-    behind the end too, so that a piece never ends at it."""
+    """(n, at least length + most) what each region sent at each of the last ``length`` steps; the first ``most`` of
+    them lie behind the end too, so that a piece never ends at it. Rows are padded against cache conflicts."""
     arriving: F64
-    """(n, most) what reaches each region at the steps of the present block of ``most``."""
+    """(n, at least most) what reaches each region at the steps of the present block."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def post(t: int, value: F64, lines: Lines) -> None:
     """Keep what regions send at step ``t``, ``value`` (n,)."""
     sent = lines.sent
-    most = lines.arriving.shape[1]
-    length = sent.shape[1] - most
-    k = t % length
+    k = t % lines.length
     for i in range(value.size):
         sent[i, k] = value[i]
-    if k < most:
+    if k < lines.most:
+        k += lines.length
         for i in range(value.size):
-            sent[i, length + k] = value[i]
+            sent[i, k] = value[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add(weight: float, a: F64, j: int, p: int, b: F64, i: int, q: int, n: int) -> None:
-    """Add ``weight`` times ``n`` elements of a[j], from ``p`` on, to those of b[i] from ``q`` on."""
-    x = a[j]
-    y = b[i]
+def add(weight: float, sent: F64, start: np.uint64, arriving: F64, place: np.uint64, n: np.uint64) -> None:
+    """Add ``weight`` times ``n`` elements of ``sent`` from ``start`` on to those of ``arriving`` from ``place`` on.
+
+    Both are flat and indices unsigned: a slice would cost more than the sum, a sign a check an element.
+    """
     for k in range(n):
-        y[q + k] += weight * x[p + k]
+        arriving[place + np.uint64(k)] += weight * sent[start + np.uint64(k)]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -73,21 +77,25 @@ def deliver(t: int, lines: Lines, out: F64) -> None:
 
     Call it at every step, after ``post``.
     """
-    tracts, sent, arriving = lines.tracts, lines.sent, lines.arriving
-    most = arriving.shape[1]
-    length = sent.shape[1] - most
-    column = t % most
+    tracts, sent, arriving = lines.tracts, lines.sent.ravel(), lines.arriving.ravel()
+    to, source, delay, weight = tracts.to, tracts.source, tracts.delay, tracts.weight
+    sent_row, arriving_row = lines.sent.shape[1], lines.arriving.shape[1]
+    column = t % lines.most
     if column == 0:
         arriving[:] = 0.0
-    now = t % length
+    now = t % lines.length
     for c in range(tracts.piece.size):
         piece = tracts.piece[c]
         if column % piece != 0:
             continue
         for e in range(tracts.first[c], tracts.first[c + 1]):
-            at = now - tracts.delay[e]
+            at = now - delay[e]
             if at < 0:
-                at += length
-            add(tracts.weight[e], sent, tracts.source[e], at, arriving, tracts.to[e], column, piece)
+                at += lines.length
+            start, place = np.uint64(source[e] * sent_row + at), np.uint64(to[e] * arriving_row + column)
+            if piece == 1:
+                arriving[place] += weight[e] * sent[start]
+            else:
+                add(weight[e], sent, start, arriving, place, np.uint64(piece))
     for i in range(out.size):
-        out[i] = arriving[i, column]
+        out[i] = arriving[np.uint64(i * arriving_row + column)]

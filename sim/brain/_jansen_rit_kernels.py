@@ -26,27 +26,29 @@ class Clockwork(NamedTuple):
 
 
 class Mass(NamedTuple):
-    """What a region is, arrays (n,), scales applied."""
+    """What a region is, scales applied.
 
-    a: F64
-    """1/s, of excitatory synapses."""
-    b: F64
-    gain_e: F64
-    """A a, mV/s."""
-    gain_i: F64
+    Where there are 3 n values: of pyramidal cells, excitatory, inhibitory interneurons, of each for all regions.
+    """
+
+    pace: F64
+    """(3 n,) a, a and b, 1/s."""
+    gain: F64
+    """(3 n,) A a 2 e0, A a and B b C4 2 e0, mV/s, mV, mV/s."""
+    push: F64
+    """(n,) C2 2 e0, Hz."""
     to_e: F64
-    """C1, and so on: contacts onto and from the excitatory and inhibitory interneurons."""
-    from_e: F64
+    """(n,) C1."""
     to_i: F64
-    from_i: F64
+    """(n,) C3."""
     top: F64
-    """2 e0, the greatest rate, Hz."""
+    """(n,) 2 e0, the greatest rate, Hz."""
     half: F64
-    """v0, mV."""
+    """(3 n,) v0, mV."""
     steep: F64
-    """r, 1/mV."""
+    """(3 n,) r, 1/mV."""
     noise: F64
-    """Standard deviation of the drive in a step, 1/s."""
+    """(n,) standard deviation of the drive in a step, 1/s."""
 
 
 class Given(NamedTuple):
@@ -65,12 +67,12 @@ class Given(NamedTuple):
 
 
 class Region(NamedTuple):
-    """How the regions are: y0, y1, y2 one after the other (3 n,), and their slopes."""
+    """How the regions are."""
 
     y: F64
-    """mV."""
+    """(3 n,) y0, y1 and y2, mV."""
     dy: F64
-    """mV/s."""
+    """(3 n,) their slopes, mV/s."""
 
 
 class Scratch(NamedTuple):
@@ -84,66 +86,55 @@ class Scratch(NamedTuple):
     """(n,)"""
     sent: F64
     """(n,)"""
-    s: F64
-    """(3, n)"""
-    next_y: F64
+    v: F64
     """(3 n,), and so on."""
+    s: F64
+    next_y: F64
     next_dy: F64
     now: F64
     then: F64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def logistic(u: F64) -> None:
-    """Turn every u into 1 / (1 + e^u)."""
-    for i in range(u.size):
-        u[i] = ONE / (ONE + exp64(u[i]))
+Thirds = tuple[F64, F64, F64]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fire(y: F64, mass: Mass, rate: F64) -> None:
-    """Write the rate (n,) at which pyramidal cells fire, as a share of the greatest."""
-    n = rate.size
-    steep, half = mass.steep, mass.half
-    y1 = y[n : 2 * n]
-    y2 = y[2 * n :]
-    for i in range(n):
-        rate[i] = steep[i] * (half[i] - (y1[i] - y2[i]))
-    logistic(rate)
+def thirds(x: F64) -> Thirds:
+    """Return views of the three populations."""
+    n = x.size // 3
+    return x[:n], x[n : 2 * n], x[2 * n :]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def interneurons(y: F64, mass: Mass, s: F64) -> None:
-    """Write the rates of excitatory and inhibitory interneurons, (2 n,), as shares of the greatest."""
-    steep, half, to_e, to_i = mass.steep, mass.half, mass.to_e, mass.to_i
-    n = steep.size
-    e = s[:n]
-    f = s[n:]
-    for i in range(n):
-        e[i] = steep[i] * (half[i] - to_e[i] * y[i])
-    for i in range(n):
-        f[i] = steep[i] * (half[i] - to_i[i] * y[i])
-    logistic(s)
+def potentials(y0: F64, y1: F64, y2: F64, to_e: F64, to_i: F64, v0: F64, v1: F64, v2: F64) -> None:
+    """Write the potentials of the three populations, mV."""
+    for i in range(v0.size):
+        v0[i] = y1[i] - y2[i]
+    for i in range(v0.size):
+        v1[i] = to_e[i] * y0[i]
+    for i in range(v0.size):
+        v2[i] = to_i[i] * y0[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bend(y: F64, dy: F64, s: F64, drive: F64, mass: Mass, out: F64) -> None:
-    """Write the second derivatives (3 n,), mV/s², for the rates ``s`` (3 n,) and ``drive`` (n,)."""
-    n = drive.size
-    a, b, gain_e, gain_i, top = mass.a, mass.b, mass.gain_e, mass.gain_i, mass.top
-    from_e, from_i = mass.from_e, mass.from_i
-    o0, o1, o2 = out[:n], out[n : 2 * n], out[2 * n :]
-    s0, s1, s2 = s[:n], s[n : 2 * n], s[2 * n :]
-    x0, x1, x2 = y[:n], y[n : 2 * n], y[2 * n :]
-    v0, v1, v2 = dy[:n], dy[n : 2 * n], dy[2 * n :]
-    for i in range(n):
-        o0[i] = gain_e[i] * top[i] * s0[i] - a[i] * (2.0 * v0[i] + a[i] * x0[i])
-    for i in range(n):
-        o1[i] = drive[i] + from_e[i] * top[i] * s1[i]
-    for i in range(n):
-        o1[i] = gain_e[i] * o1[i] - a[i] * (2.0 * v1[i] + a[i] * x1[i])
-    for i in range(n):
-        o2[i] = gain_i[i] * from_i[i] * top[i] * s2[i] - b[i] * (2.0 * v2[i] + b[i] * x2[i])
+def fire(v: F64, half: F64, steep: F64, s: F64) -> None:
+    """Write the rates that potentials ``v`` give, as shares of the greatest."""
+    for i in range(v.size):
+        s[i] = ONE / (ONE + exp64(steep[i] * (half[i] - v[i])))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def urge(drive: F64, push: F64, s: F64) -> None:
+    """Turn the rate of excitatory interneurons into all that excites pyramidal cells, 1/s."""
+    for i in range(drive.size):
+        s[i] = drive[i] + push[i] * s[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bend(y: F64, dy: F64, s: F64, pace: F64, gain: F64, out: F64) -> None:
+    """Write the second derivatives (3 n,), mV/s²: a synapse answers with an alpha function."""
+    for i in range(out.size):
+        out[i] = gain[i] * s[i] - pace[i] * (2.0 * dy[i] + pace[i] * y[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -185,36 +176,41 @@ def advance(
     """Advance by ``n_steps`` from step ``t0``; ``psp`` and ``rate`` (n_rows, n) take a row each millisecond."""
     dt, half = clock.dt_s, 0.5 * clock.dt_s
     n = scratch.drive.size
-    y, dy, s = region.y, region.dy, scratch.s
-    firing = s[:n]
-    others = s[n:]
+    y, dy, v, s, drive = region.y, region.dy, scratch.v, scratch.s, scratch.drive
+    y0, y1, y2 = thirds(y)
+    z0, z1, z2 = thirds(scratch.next_y)
+    v0, v1, v2 = thirds(v)
+    s0, s1, _ = thirds(s)
+    pace, gain, to_e, to_i = mass.pace, mass.gain, mass.to_e, mass.to_i
     row = 0
     for t in range(t0, t0 + n_steps):
-        fire(y, mass, firing)
-        interneurons(y, mass, others)
-        send(firing, mass, given, scratch.sent)
+        potentials(y0, y1, y2, to_e, to_i, v0, v1, v2)
+        fire(v, mass.half, mass.steep, s)
+        send(s0, mass, given, scratch.sent)
         post(t, scratch.sent, lines)
-        deliver(t, lines, scratch.drive)
+        deliver(t, lines, drive)
         if clock.noisy:
             normals(key, np.uint64(0), np.uint64(t), scratch.words, scratch.four)
-        collect(given, mass, scratch.fresh, scratch.drive)
-        bend(y, dy, s, scratch.drive, mass, scratch.now)
+        collect(given, mass, scratch.fresh, drive)
+        urge(drive, mass.push, s1)
+        bend(y, dy, s, pace, gain, scratch.now)
         if clock.heun:
             move(y, dt, dy, scratch.next_y)
             move(dy, dt, scratch.now, scratch.next_dy)
-            fire(scratch.next_y, mass, firing)
-            interneurons(scratch.next_y, mass, others)
-            bend(scratch.next_y, scratch.next_dy, s, scratch.drive, mass, scratch.then)
+            potentials(z0, z1, z2, to_e, to_i, v0, v1, v2)
+            fire(v, mass.half, mass.steep, s)
+            urge(drive, mass.push, s1)
+            bend(scratch.next_y, scratch.next_dy, s, pace, gain, scratch.then)
             move_both(y, half, dy, scratch.next_dy)
             move_both(dy, half, scratch.now, scratch.then)
         else:
             move(y, dt, dy, y)
             move(dy, dt, scratch.now, dy)
         if (t + 1) % clock.n_ms == 0:
-            fire(y, mass, firing)
+            potentials(y0, y1, y2, to_e, to_i, v0, v1, v2)
+            fire(v, mass.half, mass.steep, s)
+            psp[row] = v0
             for i in range(n):
-                psp[row, i] = y[n + i] - y[2 * n + i]
-            for i in range(n):
-                own = mass.top[i] * firing[i]
+                own = mass.top[i] * s[i]
                 rate[row, i] = own + given.proxied[i] * (given.proxy[i] - own)
             row += 1

@@ -137,11 +137,11 @@ class JansenRit:
         def zeros(k: int = 1) -> F64:
             return np.zeros(k * n)
 
-        self._mass = kernels.Mass(*(zeros() for _ in range(11)), noise=sd)
+        self._mass = kernels.Mass(*(zeros(k) for k in (3, 3, 1, 1, 1, 1, 3, 3)), noise=sd)
         self._region = kernels.Region(zeros(3), zeros(3))
         words, four = self._noise.words, self._noise.four
         self._scratch = kernels.Scratch(
-            words, four, four.reshape(-1)[:n], zeros(), zeros(), *(zeros(3) for _ in range(5))
+            words, four, four.reshape(-1)[:n], zeros(), zeros(), *(zeros(3) for _ in range(6))
         )
         self._inputs = {p.name: np.zeros(p.shape) for p in self.inputs}
         self._given = kernels.Given(*(zeros() for _ in range(5)))
@@ -211,19 +211,21 @@ class JansenRit:
         self._at[0] = 0
         self._region.y[:] = 0.0
         self._region.dy[:] = 0.0
-        kernels.fire(self._region.y, self._mass, self._scratch.sent)
-        forget(self._lines, self._scratch.sent * self._mass.top)
+        n, mass = self.n, self._mass
+        kernels.fire(self._region.y[:n], mass.half[:n], mass.steep[:n], self._scratch.sent)
+        forget(self._lines, self._scratch.sent * mass.top)
 
     def _apply(self) -> None:
         """Write what a region is and what it is given, for the present inputs."""
         p, given, mass, inputs = self._parameters, self._given, self._mass, self._inputs
-        mass.a[:], mass.b[:] = p["a_hz"], p["b_hz"]
-        mass.gain_e[:] = p["a_mv"] * p["a_hz"] * inputs["he"]
-        mass.gain_i[:] = p["b_mv"] * p["b_hz"]
-        contacts = p["contacts"] * inputs["local"]
-        mass.to_e[:], mass.from_e[:] = self.shares[0] * contacts, self.shares[1] * contacts * inputs["cep"]
-        mass.to_i[:], mass.from_i[:] = self.shares[2] * contacts, self.shares[3] * contacts * inputs["cip"]
-        mass.top[:], mass.half[:], mass.steep[:] = 2.0 * p["e0_hz"], p["v0_mv"], p["r_per_mv"]
+        n, top, contacts = self.n, 2.0 * p["e0_hz"], p["contacts"] * inputs["local"]
+        c1, c2, c3, c4 = (share * contacts for share in self.shares)
+        excitatory, inhibitory = p["a_mv"] * p["a_hz"] * inputs["he"], p["b_mv"] * p["b_hz"]
+        mass.pace[: 2 * n], mass.pace[2 * n :] = np.tile(p["a_hz"], 2), p["b_hz"]
+        mass.gain[:n], mass.gain[n : 2 * n] = excitatory * top, excitatory
+        mass.gain[2 * n :] = inhibitory * top * c4 * inputs["cip"]
+        mass.push[:], mass.to_e[:], mass.to_i[:], mass.top[:] = c2 * inputs["cep"] * top, c1, c3, top
+        mass.half[:], mass.steep[:] = np.tile(p["v0_mv"], 3), np.tile(p["r_per_mv"], 3)
         given.drive[:] = p["drive_hz"] + inputs["drive"]
         given.proxy[:] = inputs["proxy"]
         given.efferent[:] = inputs["efferent"]

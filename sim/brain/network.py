@@ -11,7 +11,7 @@ from bmi.signals import F64, AnyArray
 from sim.brain._delay_kernels import Lines, Tracts
 from sim.brain.connectome import Connectome
 
-LONGEST_PIECE = 32
+LONGEST_PIECE = 64
 """Steps of a tract that are read at once at most; beyond, nothing is gained."""
 
 PerRegion = float | tuple[float, ...]
@@ -50,8 +50,13 @@ def lines(name: str, connectome: Connectome | None, speed_m_s: float, dt_s: floa
         source=source.astype(np.int32), delay=delay.astype(np.int32), weight=weights[to, source].copy(),
     )  # fmt: skip
     n, most = len(weights), int(kinds.max(initial=1))
-    held = most * -(-int(longest + 1) // most)
-    return Lines(tracts, np.zeros((n, held + most)), np.zeros((n, most)))
+    length = most * -(-int(longest + 1) // most)
+    return Lines(tracts, length, most, np.zeros((n, padded(length + most))), np.zeros((n, padded(most))))
+
+
+def padded(n: int) -> int:
+    """Return the next odd multiple of a cache line, in float64: then a column does not crowd one place of the cache."""
+    return 8 * (-(-n // 8) | 1)
 
 
 def forget(lines: Lines, value: F64) -> None:
