@@ -80,8 +80,8 @@ class Array:
     """Standard deviation over electrodes of the logarithm of both."""
     threshold: Annotated[float, Gt(0)] = 4.5
     """Threshold in standard deviations of the noise, downward; it follows the noise."""
-    refractory_s: Annotated[float, Ge(SLOT_S)] = 0.001
-    """Dead time after a crossing, s."""
+    refractory_s: Annotated[float, Ge(SLOT_S)] = 0.0015
+    """Dead time after a crossing, s: as long as a spike and its filtered tail last."""
     common_hz: Annotated[float, Ge(0)] = 0.02
     """Events, such as a cough, at which all electrodes cross together, a second."""
     line_uv: Annotated[float, Ge(0)] = 0.0
