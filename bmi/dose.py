@@ -58,8 +58,8 @@ class Dose:
         """Share of the time with current, 0 to 1."""
         return self._on / self._seconds if self._seconds > 0.0 else 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+    def as_dict(self, *, live: bool) -> dict[str, Any]:
+        """Return plain values for JSON; ``live`` with what took time, which in lock-step nothing does."""
         therapy, device = self._therapy, self._therapy.device
         program, impedance = therapy.program, getattr(device, "impedance_ohm", None)
         return {
@@ -73,6 +73,5 @@ class Dose:
             "pulses": round(self._on * program.frequency_hz),
             "charge_uc": self._amplitude * program.charge_uc(1.0) * program.frequency_hz,
             "energy_uj": self._square * program.power_uw(1.0, impedance) if impedance is not None else None,
-            "age_max_ms": 1e3 * self._age_s,
-            "step_max_us": 1e-3 * self._slowest_ns,
+            **({"age_max_ms": 1e3 * self._age_s, "step_max_us": 1e-3 * self._slowest_ns} if live else {}),
         }

@@ -179,7 +179,7 @@ class Score:
             histogram.add(age_ns(steps))
             s["age_histogram"] = histogram.to_dict()
         if self.dose is not None:
-            s["therapy"] = self.dose.as_dict()
+            s["therapy"] = self.dose.as_dict(live=telemetry is not None)
         s |= {k: int(v) for k, v in counters.items() if k not in ("armed", "stopped")}
         if out is not None:
             s["recording"] = str(out)
