@@ -133,6 +133,7 @@ def _all() -> list[Check]:
         graphs,
         heads,
         hemodynamics,
+        implants,
         masses,
         membrane,
         networks,
@@ -149,6 +150,6 @@ def _all() -> list[Check]:
     topics = (
         membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
         masses, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
-        epilepsy, parkinson, spreading, recovery, exact,
+        epilepsy, parkinson, spreading, recovery, implants, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]
