@@ -53,6 +53,8 @@ class Exchange:
         Its steady input.
     unit : float
         What is sent for 1 of the ``proxy`` port.
+    weight : float
+        What a region gets for 1 that is sent, besides the network's ``gain`` and the tract's own.
     seed : int
 
     Raises
@@ -61,8 +63,10 @@ class Exchange:
         If the step does not fit, a parameter fits neither all regions nor each, or a proxied region is none.
     """
 
-    def __init__(self, masses: Masses, *, drive: PerRegion, unit: float = 1.0, seed: int) -> None:
-        self._name, self._gain, self._unit = masses.name, masses.gain, unit
+    def __init__(
+        self, masses: Masses, *, drive: PerRegion | F64, unit: float = 1.0, weight: float = 1.0, seed: int
+    ) -> None:
+        self._name, self._gain, self._unit = masses.name, masses.gain * weight, unit
         self._masses = masses
         dt_s = masses.dt_s
         whole_steps(self._name, dt_s, 1e-3)

@@ -21,9 +21,9 @@ from sim.component import Noise, Port, checked, whole_steps
 class QIF:
     """Neurons tau V' = V² + eta + J r + I that fire at infinity and come back from minus infinity [1]_.
 
-    The inputs eta are Lorentzian, centre ``eta`` and half width ``width``, one for each of N equal shares of them. Each spike is heard by
-    all as a kick of J / N one step later. Between kicks the flow is solved exactly; a spike is one when the potential
-    passes infinity, so that no threshold stands in for it. Mean field: ``sim.brain.montbrio``.
+    The inputs eta are Lorentzian, centre ``eta`` and half width ``width``, one for each of N equal shares of them.
+    Each spike is heard by all as a kick of J / N one step later. Between kicks the flow is solved exactly; a spike is
+    one when the potential passes infinity, so that no threshold stands in for it. Mean field: ``sim.brain.montbrio``.
 
     Inputs: ``drive``, added to I of all. Outputs at 1 kHz: ``counts``, spikes of the population in the millisecond, and
     ``rate``, Hz.
