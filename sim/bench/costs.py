@@ -113,6 +113,47 @@ def _epileptor() -> Component:
     return Epileptor(connectome=_brain(84), gain=0.5, noise=0.01)
 
 
+def _montbrio() -> Component:
+    from sim.brain.montbrio import MontbrioPazoRoxin
+
+    return MontbrioPazoRoxin(connectome=_brain(84), noise=1.0)
+
+
+def _wilson_cowan() -> Component:
+    from sim.brain.wilson_cowan import WilsonCowan
+
+    return WilsonCowan(connectome=_brain(84), noise=0.1)
+
+
+def _wong_wang() -> Component:
+    from sim.brain.wong_wang import WongWang
+
+    return WongWang(connectome=_brain(84), gain=0.3, noise=0.01)
+
+
+def _rhythm() -> Component:
+    from sim.brain.thalamocortical import Rhythm
+
+    return Rhythm()
+
+
+def _qif() -> Component:
+    from sim.brain.qif import QIF
+
+    return QIF()
+
+
+def _cosimulation() -> Component:
+    from sim.brain.cosimulation import Cosimulation, ToRate, ToSpikes
+    from sim.brain.montbrio import MontbrioPazoRoxin
+    from sim.brain.qif import QIF
+
+    return Cosimulation(
+        network=MontbrioPazoRoxin(connectome=_brain(6), gain=4.0, noise=2.0, proxied=(0,), speed_m_s=2.0),
+        neurons=QIF(noise=2.0), down=ToSpikes(n_afferents=10_000, most_hz=50.0), up=ToRate(n_neurons=10_000),
+    )  # fmt: skip
+
+
 FACTORIES: dict[str, Callable[[], Component]] = {
     "16 point cells": _cells,
     "4 cables of 20 compartments": _cable,
@@ -128,6 +169,12 @@ FACTORIES: dict[str, Callable[[], Component]] = {
     "stimulator": _stimulator,
     "84 Jansen-Rit masses, dense": _jansen_rit,
     "84 Epileptors, dense": _epileptor,
+    "84 Montbrió-Pazó-Roxin masses, dense": _montbrio,
+    "84 Wilson-Cowan masses, dense": _wilson_cowan,
+    "84 Wong-Wang masses, dense": _wong_wang,
+    "6 nodes of mu and alpha": _rhythm,
+    "10000 QIF": _qif,
+    "10000 QIF among 5 masses": _cosimulation,
 }
 """Every component, in a size and state it is used in."""
 

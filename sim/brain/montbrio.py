@@ -87,7 +87,7 @@ class MontbrioPazoRoxin:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return (0.002 + 0.03 * self.n / 84) * 1e-4 / self.dt_s
+        return (0.002 + 0.05 * self.n / 84) * 1e-4 / self.dt_s
 
     def bind(self, seed: int) -> None:
         """Lay out the tracts; allocate; compile. ``seed`` draws the noise only.

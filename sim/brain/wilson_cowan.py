@@ -98,7 +98,7 @@ class WilsonCowan:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return (0.002 + 0.04 * self.n / 84) * 2e-4 / self.dt_s
+        return (0.002 + 0.08 * self.n / 84) * 2e-4 / self.dt_s
 
     def bind(self, seed: int) -> None:
         """Lay out the tracts; allocate; compile. ``seed`` draws the noise only.

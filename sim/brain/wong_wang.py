@@ -94,7 +94,7 @@ class WongWang:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return (0.001 + 0.015 * self.n / 84) * 5e-4 / self.dt_s
+        return (0.001 + 0.018 * self.n / 84) * 5e-4 / self.dt_s
 
     def bind(self, seed: int) -> None:
         """Lay out the tracts; allocate; compile. ``seed`` draws the noise only.

@@ -135,6 +135,7 @@ def _all() -> list[Check]:
         hemodynamics,
         implants,
         masses,
+        mean_fields,
         membrane,
         networks,
         parkinson,
@@ -149,7 +150,7 @@ def _all() -> list[Check]:
 
     topics = (
         membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
-        masses, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
+        masses, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
         epilepsy, parkinson, spreading, recovery, implants, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]

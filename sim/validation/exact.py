@@ -106,6 +106,44 @@ def _epileptor() -> tuple[Callable[[], Component], Drive, float]:
     return (lambda: Epileptor(connectome=_six(), gain=1.0, noise=0.01)), drive, 2.0
 
 
+def _montbrio() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.montbrio import MontbrioPazoRoxin
+
+    drive = [("proxy", 0.0, np.full(6, 9.0)), ("drive", 0.31, np.linspace(0.0, 1.0, 6)),
+             ("efferent", 0.7, np.linspace(0.0, 1.0, 6)), ("afferent", 1.1, np.full(6, 0.5))]  # fmt: skip
+    return (lambda: MontbrioPazoRoxin(connectome=_six(), noise=1.0, proxied=(2,))), drive, 2.0
+
+
+def _wilson_cowan() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.wilson_cowan import WilsonCowan
+
+    drive = [("proxy", 0.0, np.full(6, 0.2)), ("drive", 0.31, np.linspace(-0.5, 0.5, 6)),
+             ("efferent", 0.7, np.linspace(0.0, 1.0, 6)), ("afferent", 1.1, np.full(6, 0.5))]  # fmt: skip
+    return (lambda: WilsonCowan(connectome=_six(), noise=0.1, proxied=(2,))), drive, 2.0
+
+
+def _wong_wang() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.wong_wang import WongWang
+
+    drive = [("proxy", 0.0, np.full(6, 5.0)), ("drive", 0.31, np.linspace(0.0, 0.01, 6)),
+             ("efferent", 0.7, np.linspace(0.0, 1.0, 6)), ("afferent", 1.1, np.full(6, 0.5))]  # fmt: skip
+    return (lambda: WongWang(connectome=_six(), noise=0.01, proxied=(2,))), drive, 2.0
+
+
+def _rhythm() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.thalamocortical import Rhythm
+
+    lags = (0.0, 0.001, 0.004, 0.01, 0.02, 0.003)
+    drive = [("gate", 0.31, np.linspace(0.0, 1.0, 6)), ("amplitude", 0.7, np.linspace(0.0, 2.0, 6))]
+    return (lambda: Rhythm(shared=0.5, lag_s=lags)), drive, 2.0
+
+
+def _qif() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.brain.qif import QIF
+
+    return (lambda: QIF(n_neurons=500, noise=1.0)), [("drive", 0.31, 3.0), ("drive", 1.1, -1.0)], 2.0
+
+
 def _six() -> Connectome:
     """Return six regions with tracts of 0 to 75 mm, some without delay and a self-loop."""
     from sim.brain.connectome import Connectome
@@ -120,6 +158,7 @@ SUBJECTS = {
     "cells": _cells, "cable": _cable, "synapse": _synapse, "plastic": _plastic, "lif": _lif, "adex": _adex,
     "cobahh": _cobahh, "tissue": _tissue, "basal-ganglia": _ganglia, "stimulator": _stimulator,
     "jansen-rit": _jansen_rit, "epileptor": _epileptor,
+    "montbrio": _montbrio, "wilson-cowan": _wilson_cowan, "wong-wang": _wong_wang, "rhythm": _rhythm, "qif": _qif,
 }  # fmt: skip
 """A run of every registered component: how it is made, what it is given, for how long."""
 
