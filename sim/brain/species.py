@@ -18,14 +18,18 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Gt, Le
 
 from bmi import registry
 from bmi.errors import ContractError
 from sim.brain.atlas import BRAIN_MM
+
+if TYPE_CHECKING:
+    from sim.circuits.tissue import Tissue
 
 HUMAN_G = 1508.9
 SCALP_MM = 90.0
@@ -75,7 +79,26 @@ class Species:
         """Radius of the scalp, mm."""
         return SCALP_MM * self.size
 
+    def neurons_near(self, radius_um: float) -> float:
+        """Return how many neurons lie within ``radius_um`` of an electrode in the cortex."""
+        return self.neurons_mm3 * 4.0 / 3.0 * math.pi * (1e-3 * radius_um) ** 3
 
+    def tissue(self) -> Tissue:
+        """Return motor cortex with this species' membranes and rates, else as it is by default."""
+        from sim.circuits.anatomy import Tuning
+        from sim.circuits.meanfield import Membrane
+        from sim.circuits.tissue import Tissue
+
+        return Tissue(excitatory=Membrane(tau_s=self.tau_s), tuning=Tuning(baseline_hz=self.rate_hz))
+
+
+AFFECTS = {
+    "brain_g": {"places", "lengths", "delays", "weights", "head"}, "neurons_mm3": {"neurons near an electrode"},
+    "decay_mm": {"weights"}, "spread": {"weights"}, "density": {"weights"}, "conduction_m_s": {"delays"},
+    "tau_s": {"tissue"}, "rate_hz": {"tissue"}, "spike_channels": {"spike channels"},
+    "eeg_channels": {"EEG channels"},
+}  # fmt: skip
+"""What of a simulated subject each number changes; all else stays, to the last bit."""
 CHOICE = "a choice within what is recorded, not a printed value"
 COUNTED = "isotropic fractionator [1]"
 SPECIES = {
