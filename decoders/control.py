@@ -53,7 +53,7 @@ class _Controller(ABC):
                 f"speaks {1.0 / DEADMAN_S:g} times or less for silent: give the stage before it a shorter every_s"
             )
         self._heard: F64 = np.zeros(3)
-        self._wants: F64 = np.zeros(4)
+        self._wants: F64 = np.zeros(5)
         self._mean: F64 = np.zeros(1)
         self._intent = Intent(self._mean, np.zeros((1, 1)), 0.0, 0.0)
         self._y: F64 = np.zeros(spec.n_channels)
@@ -84,6 +84,8 @@ class _Controller(ABC):
         """Take every row in turn; return the newest intent, borrowed."""
         heard, y = self._heard, self._y
         wanted = 0.0
+        if heard.item(BUSY_UNTIL) == LONG_AGO:  # windows are empty yet
+            heard[BUSY_UNTIL] = chunk.t[0]
         for k, t in enumerate(chunk.t.tolist()):
             y[:] = chunk.data[k]
             if math.isfinite(mean(y)):
@@ -109,13 +111,14 @@ class _Controller(ABC):
         """Forget everything heard and seen."""
         self.level_ = math.nan
         self._heard[:] = 0.0, LONG_AGO, LONG_AGO
-        self._wants[:] = 0.0, LONG_AGO, 0.0, 0.0
+        self._wants[:] = 0.0, LONG_AGO, 0.0, 0.0, 0.0
 
 
 AMPLITUDE, BUSY_UNTIL, FINITE_AT = 0, 1, 2
 """Places in what was heard: the stimulator's amplitude, when it was last busy, when a feature was last finite."""
-WANTED, HOLD_UNTIL, WAS_ON = 0, 1, 2
-"""Places in what is wanted: amplitude, until when without looking, whether the last look found reason to stimulate."""
+WANTED, HOLD_UNTIL, WAS_ON, LEVEL, SEEN = 0, 1, 2, 3, 4
+"""Places in what is wanted: amplitude, until when without looking, whether the last look found reason to stimulate,
+the mean since the silence began and rows in it."""
 LONG_AGO = -1e300
 
 
@@ -137,8 +140,16 @@ class _Looking(_Controller):
 
     on_s: Annotated[float, Gt(0)] = 10.0
     """How long it stimulates before it looks again, s."""
-    blank_s: Annotated[float, Ge(0)] = 1.1
+    blank_s: Annotated[float, Ge(0)] = 0.7
     """Silence of the stimulator before features are trusted, s: settling plus the window of the feature."""
+    smooth_s: Annotated[float, Ge(0)] = 4.0
+    """Memory of the mean over trusted rows, which begins anew with every silence, s: the longer it may look, the surer
+    it is; 0 takes each row as it is."""
+
+    def bind(self, spec: StreamSpec) -> IntentSpec:
+        """As others; turn times into rows."""
+        self._memory = max(self.smooth_s * rate(spec, self._who), 1.0)
+        return super().bind(spec)
 
     @property
     def _blank_s(self) -> float:
@@ -154,10 +165,15 @@ class _Looking(_Controller):
             if t < wants.item(HOLD_UNTIL) - 1e-9:
                 return float(wants.item(WANTED))
             wants[WANTED] = 0.0
-        level = mean(y) if trusted else math.nan
-        self.level_ = level
-        if level == level:
-            wanted = self._amplitude(level, wants.item(WAS_ON) > 0.0)
+        now = mean(y) if trusted else math.nan
+        self.level_ = math.nan
+        if not trusted:
+            wants[SEEN] = 0.0
+        elif now == now:
+            wants[SEEN] = min(wants.item(SEEN) + 1.0, self._memory)
+            wants[LEVEL] += (now - wants.item(LEVEL)) / wants.item(SEEN)
+            self.level_ = wants.item(LEVEL)
+            wanted = self._amplitude(self.level_, wants.item(WAS_ON) > 0.0)
             wants[WANTED], wants[WAS_ON] = wanted, float(wanted > 0.0)
             if wanted > 0.0:
                 wants[HOLD_UNTIL] = t + self.on_s
@@ -301,5 +317,5 @@ class AbortPulse(_Controller):
         self.detector.reset()
 
 
-TRAINS = 3
-"""Place in what is wanted: trains so far."""
+TRAINS = 2
+"""Place in what is wanted, of ``AbortPulse``: trains so far."""
