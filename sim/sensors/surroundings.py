@@ -164,7 +164,7 @@ class Surroundings:
             t = (np.arange(self._n) + 1.0) / self._rate_hz
             since = t[:, None] - at
             series = left * np.exp(-t / self.stimulus_s)
-            series += stimulus_uv * np.where(since >= 0.0, np.exp(-np.abs(since) / self.stimulus_s), 0.0).sum(axis=1)
+            series += stimulus_uv * np.where(since > 1e-9, np.exp(-np.abs(since) / self.stimulus_s), 0.0).sum(axis=1)
             add_outer(series, self._hit, rows)
             self._pulse[1] = series[-1] if abs(series[-1]) > NOTHING_UV else 0.0
         if not stimulus_uv:

@@ -29,7 +29,8 @@ def test_the_cap_of_64_has_the_vertex_on_top_and_even_numbers_on_the_right():
     np.testing.assert_allclose(at["T8"], [90.0, 0.0, 0.0], atol=1e-9)
     np.testing.assert_allclose(at["Fpz"], [0.0, 90.0, 0.0], atol=1e-9)
     np.testing.assert_allclose(at["C4"], 90.0 * np.sqrt(0.5) * np.array([1.0, 0.0, 1.0]), atol=1e-9)
-    assert at["O1"][0] < 0.0 < at["O2"][0] and at["O1"][1] < 0.0
+    assert at["O1"][0] < 0.0 < at["O2"][0]
+    assert at["O1"][1] < 0.0
     mirror = np.array([-1.0, 1.0, 1.0])
     for odd in (name for name in at if name[-1] in "13579"):
         even = odd[:-1] + str(int(odd[-1]) + 1) if odd[-1] != "9" else odd[:-1] + "10"
@@ -90,7 +91,8 @@ def test_turning_head_and_dipole_together_changes_nothing(seed):
 
 def test_the_skull_makes_shells_smaller_and_smoother_than_one_sphere():
     inner = arrivals(40, RADII, SIGMA) / arrivals(40, RADII, np.full(4, 0.3))
-    assert inner[0] < 1.0 and inner[15] < 0.4
+    assert inner[0] < 1.0
+    assert inner[15] < 0.4
     assert (np.diff(inner[:20]) < 0.0).all()
 
 
@@ -105,8 +107,11 @@ def test_the_field_along_normals_is_that_of_its_three_columns():
     sources = rng.uniform(-40.0, 40.0, (5, 3))
     normals = sources / np.sqrt((sources**2).sum(axis=1, keepdims=True))
     free, fixed = (Head().eeg(montage(19), sources, normals=n, labels="abcde") for n in (None, normals))
-    assert free.matrix.shape == (19, 15) and fixed.matrix.shape == (19, 5)
-    assert fixed.unit == "µV/(nA·m)" and fixed.reference == "infinity" and fixed.sources == tuple("abcde")
+    assert free.matrix.shape == (19, 15)
+    assert fixed.matrix.shape == (19, 5)
+    assert fixed.unit == "µV/(nA·m)"
+    assert fixed.reference == "infinity"
+    assert fixed.sources == tuple("abcde")
     np.testing.assert_allclose((free.matrix.reshape(19, 5, 3) * normals).sum(axis=2), fixed.matrix, atol=1e-15)
     assert np.abs(fixed.average_reference().matrix.sum(axis=0)).max() < 1e-12
 

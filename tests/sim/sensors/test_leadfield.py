@@ -83,7 +83,9 @@ def test_a_table_names_unit_channels_and_directions(tmp_path):
     path = tmp_path / "field.csv"
     path.write_text("T/(A·m),a:x,a:y,a:z\nm1,1e-6,2e-6,3e-6\nm2,4e-6,5e-6,6e-6\n", encoding="utf-8")
     found = read(path)
-    assert found.free and found.sources == ("a",) and found.unit == "fT/(nA·m)"
+    assert found.free
+    assert found.sources == ("a",)
+    assert found.unit == "fT/(nA·m)"
     np.testing.assert_allclose(found.matrix, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     path.write_text("V/(A·m),a,b\nCz,1000,2000\n", encoding="utf-8")
     np.testing.assert_allclose(read(path, reference="infinity").matrix, [[1.0, 2.0]])

@@ -14,9 +14,8 @@ from sim.sensors.meg import Helmet, field_ft, helmet
 
 def vector_field(places: np.ndarray, source: np.ndarray, moment: np.ndarray) -> np.ndarray:
     """Return the whole field of one dipole at ``places`` (n, 3)."""
-    return np.stack(
-        [field_ft(places, np.tile(axis, (len(places), 1)), source[None, :])[:, 0] @ moment for axis in np.eye(3)], axis=1
-    )
+    ways = [np.tile(axis, (len(places), 1)) for axis in np.eye(3)]
+    return np.stack([field_ft(places, way, source[None, :])[:, 0] @ moment for way in ways], axis=1)
 
 
 @settings(max_examples=15, deadline=None)
@@ -55,7 +54,9 @@ def test_the_radial_component_is_that_of_the_dipole_alone():
 
 def test_a_helmet_gives_a_lead_field_without_reference():
     field = Head().meg(helmet(50), np.array([[0.0, 30.0, 50.0], [30.0, 0.0, 50.0]]), labels=("a", "b"))
-    assert field.matrix.shape == (50, 6) and field.unit == "fT/(nA·m)" and field.measures == "fT"
+    assert field.matrix.shape == (50, 6)
+    assert field.unit == "fT/(nA·m)"
+    assert field.measures == "fT"
     with pytest.raises(ContractError, match="no reference"):
         field.average_reference()
     # 10 nA·m, 5 cm below the sensors: of the order of 100 fT, as textbooks have it.
