@@ -12,7 +12,7 @@ from bmi.therapy import Therapy
 
 
 class Dose:
-    """What a therapy came to, added up from its records.
+    """What a therapy came to, added up from its records since it was first armed.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class Dose:
 
     def take(self, rows: AnyArray) -> None:
         """Take new records, in order."""
+        if self._last is None:
+            rows = rows[np.argmax(rows["arm_word"] != 0) :] if rows["arm_word"].any() else rows[:0]
         if not len(rows):
             return
         if self._last is not None:

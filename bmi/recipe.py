@@ -158,7 +158,7 @@ def build(raw: Any, where: str = "recipe", *, signals: bool = False) -> Recipe:
         "intention": b.node("intentions", raw["intention"], "intention") if raw.get("intention") is not None else None,
         "markers": _markers(b, raw.get("markers", [])),
         "calibration": b.part(Calibration, raw["calibration"], "calibration") if raw.get("calibration") else None,
-        "therapy": therapy_of(b, raw["therapy"], [s.label for s in sources]) if raw.get("therapy") else None,
+        "therapy": therapy_of(b, raw["therapy"], sources) if raw.get("therapy") is not None else None,
     }
     if parts["world"] is not None and sources:
         _match_world(b, sources, parts["world"])

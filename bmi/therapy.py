@@ -250,8 +250,9 @@ class Therapy:
         return (*stages, *self.controller.state(), *self.gate.state(), self._newest)
 
 
-def therapy_of(b: Builder, raw: Any, labels: list[str]) -> Therapy | None:
-    """Construct a recipe's therapy from its node; ``labels`` are those of the session's sources."""
+def therapy_of(b: Builder, raw: Any, sources: Sequence[Any]) -> Therapy | None:
+    """Construct a recipe's therapy from its node and the session's sources."""
+    labels = [s.label for s in sources]
     if not isinstance(raw, Mapping):
         b.add("therapy", f"expected a mapping of {', '.join(NODE)}, given {raw!r} ({type(raw).__name__})")
         return None

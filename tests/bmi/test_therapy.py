@@ -164,6 +164,18 @@ def test_the_dose_is_what_the_stimulator_counted_itself():
     assert dose.as_dict(live=True)["age_max_ms"] == 0.0
 
 
+def test_the_dose_begins_with_the_first_arming():
+    rig = Rig()
+    dose = Dose(rig.therapy)
+    for k in range(100):
+        rig.push(2.0, arm=k >= 60)
+    for piece in np.split(np.array(rig.rows, RECORD), [30, 61]):
+        dose.take(piece)
+    told = dose.as_dict(live=False)
+    assert told["seconds"] == pytest.approx(0.39)
+    assert told["on_percent"] == pytest.approx(100 * rig.therapy.device.on_s / 0.39, rel=1e-6)
+
+
 def test_trips_and_stops_are_counted_once_each():
     rig = Rig()
     dose = Dose(rig.therapy)
