@@ -94,7 +94,7 @@ SETS = {"friston-2003": FRISTON_2003, "stephan-3t": STEPHAN_3T}
 class BOLD:
     """Blood oxygenation of all regions as a sensor: a sample each ``tr_s``, in per cent of the signal at rest.
 
-    *Realtime*: ``take`` of 10 ms and 84 regions takes some 30 µs of one core.
+    *Realtime*: ``take`` of 10 ms and 84 regions takes some 15 µs of one core.
     """
 
     name: str = "bold"
@@ -128,7 +128,7 @@ class BOLD:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return 3e-5 * len(self.labels) + 0.001
+        return 0.0005 + 1.5e-5 * len(self.labels)
 
     def bind(self, seed: int) -> None:
         """Allocate; noise comes from ``seed``.

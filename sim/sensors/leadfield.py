@@ -10,11 +10,12 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bmi.errors import ContractError
-from bmi.signals import F64
+from bmi.signals import F64, I64
 
 UNITS = {"µV/(nA·m)": "µV", "fT/(nA·m)": "fT"}
 """Units a lead field may be in, and what its channels then measure for sources in nA·m."""
@@ -147,7 +148,7 @@ class LeadField:
         return replace(self, matrix=self.matrix[at], channels=tuple(channels), positions_mm=where)
 
 
-def _where(what: str, theirs: str, own: tuple[str, ...], wanted: Sequence[str]) -> np.ndarray:
+def _where(what: str, theirs: str, own: tuple[str, ...], wanted: Sequence[str]) -> I64:
     """Return where ``wanted`` are among ``own``. Raises ContractError naming those that are not."""
     index = {name: i for i, name in enumerate(own)}
     missing = [name for name in wanted if name not in index]
@@ -201,18 +202,18 @@ def read(path: str | Path, *, unit: str | None = None, reference: str | None = N
     )  # fmt: skip
 
 
-def _npz(path: Path) -> dict:
+def _npz(path: Path) -> dict[str, Any]:
     with np.load(path, allow_pickle=False) as file:
         missing = [k for k in ("matrix", "channels", "sources") if k not in file.files]
         if missing:
             raise ContractError(f"{path.name}: expected the array {missing[0]}, there are {', '.join(file.files)}")
-        found = {k: str(file[k]) for k in ("unit", "reference") if k in file.files}
+        found: dict[str, Any] = {k: str(file[k]) for k in ("unit", "reference") if k in file.files}
         found |= {k: tuple(map(str, file[k])) for k in ("channels", "sources")}
         found |= {k: np.asarray(file[k], np.float64) for k in ("matrix", "positions_mm") if k in file.files}
         return found
 
 
-def _csv(path: Path) -> dict:
+def _csv(path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8", newline="") as file:
         head, *rows = [row for row in csv.reader(file) if row]
     columns = [c.strip() for c in head[1:]]
@@ -232,6 +233,6 @@ def _csv(path: Path) -> dict:
 
 def save(path: str | Path, field: LeadField) -> None:
     """Write ``field`` to ``path``, an ``.npz`` that ``read`` reads."""
-    where = {} if field.positions_mm is None else {"positions_mm": field.positions_mm}
+    where: dict[str, Any] = {} if field.positions_mm is None else {"positions_mm": field.positions_mm}
     np.savez(path, matrix=field.matrix, channels=np.array(field.channels), sources=np.array(field.sources),
              unit=np.array(field.unit), reference=np.array(field.reference), **where)  # fmt: skip

@@ -72,7 +72,7 @@ def shunt(seconds: float, rate_hz: float) -> tuple[float, float, float]:
 class LFP:
     """Field potentials in the tissue as a sensor, 1000 samples a second.
 
-    *Realtime*: ``take`` of 10 ms, 1500 neurons at 8 Hz and 16 electrodes, takes some 70 µs of one core.
+    *Realtime*: ``take`` of 10 ms, 1500 neurons at 8 Hz and 16 electrodes, takes some 80 µs of one core.
     """
 
     name: str = "lfp"
@@ -84,8 +84,9 @@ class LFP:
     """(n_channels, 2)"""
     layer: Literal["soma", "deep", "superficial", "surface"] = "soma"
     """Depth of the electrodes."""
-    stands_for: Annotated[float, Gt(0)] = 1.0
-    """Neurons each simulated one stands for: a square millimetre of cortex holds many more than are simulated."""
+    stands_for: Annotated[float, Gt(0)] = 10.0
+    """Neurons that each simulated one stands for, firing as it does: a square millimetre of cortex holds many more
+    than are simulated. With 10 and 1500 neurons the potential is some 30 µV rms."""
     reach_um: Annotated[float, Gt(0)] = 200.0
     """The λ with which the field of a spike falls off, µm."""
     speed_m_s: Annotated[float, Gt(0)] = 0.2
@@ -140,7 +141,7 @@ class LFP:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return 0.007
+        return 0.001 + 0.007 * len(self.positions_um) / 1500
 
     def bind(self, seed: int) -> None:
         """Draw what is random about the electrodes from ``seed``; allocate.
@@ -266,6 +267,7 @@ class LFP:
 
     def reset(self) -> None:
         """Forget state and inputs."""
+        array: AnyArray
         for array in (self._at, self._field.ring, self._filter, *self._given.values()):
             array[...] = 0
         self._given["impedance"][...] = 1.0

@@ -152,8 +152,8 @@ def peers() -> Iterator[Row]:
     a = other.arrays
     nothing = Surroundings(background_uv=0.0, amplifier_uv=0.0, line_uv=0.0, drift_uv=0.0)
     sensor = LFP(
-        positions_um=a["positions_um"], n_exc=int(a["n_exc"]), electrodes_um=a["electrodes_um"], resistance_ohm=0.0,
-        coupling_hz=1e-9, surroundings=nothing,
+        positions_um=a["positions_um"], n_exc=int(a["n_exc"]), electrodes_um=a["electrodes_um"], stands_for=1.0,
+        resistance_ohm=0.0, coupling_hz=1e-9, surroundings=nothing,
     )  # fmt: skip
     sensor.bind(0)
     counts = np.zeros((200, len(a["positions_um"])))

@@ -23,7 +23,8 @@ def lfp(seed: int = 1, *, quiet: bool = True, **changes) -> LFP:
     settings = dict.fromkeys(loud, 0.0) if quiet else loud
     bare = {"resistance_ohm": 0.0, "coupling_hz": 1e-9} if quiet else {}
     sensor = LFP(**({
-        "positions_um": PLACES, "n_exc": N_EXC, "electrodes_um": FOUR, "surroundings": Surroundings(**settings),
+        "positions_um": PLACES, "n_exc": N_EXC, "electrodes_um": FOUR, "stands_for": 1.0,
+        "surroundings": Surroundings(**settings),
     } | bare | changes))  # fmt: skip
     sensor.bind(seed)
     return sensor
