@@ -58,10 +58,12 @@ class Ears(NamedTuple):
 
 
 class Scratch(NamedTuple):
+    """Where the random numbers of a millisecond are drawn."""
+
     words: U64
     four: F32
     uniform: F32
-    """View of ``four``: C numbers for each of the S neurons, C for the noise, one for what is common."""
+    """``four``, flat: C numbers for each of the S neurons, C for the noise, one for what is common."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

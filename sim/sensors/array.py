@@ -196,8 +196,6 @@ class Array:
     def _allocate(self, seed: int) -> None:
         n, s = self.n_channels, self.neurons
         self._noise = Noise(seed, self.name, n * (s + 1) + 1)
-        four = self._noise.four
-        self._scratch = Scratch(self._noise.words, four, four.reshape(-1)[: n * (s + 1) + 1])
         self._ears = Ears(
             np.zeros((n, s), np.int64), np.zeros((n, s)), np.zeros(n), np.zeros(n), self.gains_, np.zeros(n, np.uint8)
         )
@@ -250,11 +248,12 @@ class Array:
         artefact_uv : (10,) float32, optional
             Size of a stimulation artefact at the begin of each ms, on an electrode of median distance, µV; 0 none.
         """
-        pulses = self._still if artefact_uv is None else artefact_uv
+        pulses = self._still if artefact_uv is None else np.asarray(artefact_uv, np.float32)
+        words, four = self._noise.words, self._noise.four
+        scratch = Scratch(words, four, four.reshape(-1))  # a view made here: a copy of the array would cut it loose
         listen(
-            self._noise.key, int(self._at[0]), counts, pulses, self._law, self._ears, self._clear, self._scratch,
-            self._rows,
-        )  # fmt: skip
+            self._noise.key, int(self._at[0]), counts, pulses, self._law, self._ears, self._clear, scratch, self._rows
+        )
         self._at[0] += len(self._rows)
         return self._rows
 
