@@ -86,7 +86,7 @@ class LFP:
     """Depth of the electrodes."""
     stands_for: Annotated[float, Gt(0)] = 10.0
     """Neurons that each simulated one stands for, firing as it does: a square millimetre of cortex holds many more
-    than are simulated. With 10 and 1500 neurons the potential is some 30 µV rms."""
+    than are simulated. With 10 and 1500 neurons the potential is some tens of µV rms."""
     reach_um: Annotated[float, Gt(0)] = 200.0
     """The λ with which the field of a spike falls off, µm."""
     speed_m_s: Annotated[float, Gt(0)] = 0.2
@@ -141,7 +141,7 @@ class LFP:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return 0.001 + 0.007 * len(self.positions_um) / 1500
+        return 0.001 + 0.008 * len(self.positions_um) / 1500
 
     def bind(self, seed: int) -> None:
         """Draw what is random about the electrodes from ``seed``; allocate.
