@@ -274,21 +274,15 @@ class Intention(Protocol):
 class Controller(Protocol):
     """Features of one stream in, the amplitude of a stimulus out: decides how much is wanted, never what is safe.
 
-    No I/O, no clock: a function of what it was told and shown. What it wants passes the stimulus gate, so what the
-    stimulator does is not what was wanted; a controller that leaves out what stimulation itself feeds into its
-    features (blanking) rests on what it is ``told``.
+    A function of what it was told and shown. The stimulator does what the gate admits, not what is wanted: who leaves
+    out what stimulation feeds into features (blanking) rests on what it is ``told``.
     """
 
     level_: float
-    """What the last ``step`` measured, in the features' unit or as the controller scales it; NaN before, and where
-    nothing could be measured. For the journal and for people, no part of the decision."""
+    """What the last ``step`` measured, in a scale of its own; NaN if nothing. For the journal and for people."""
 
     def bind(self, spec: StreamSpec) -> IntentSpec:
-        """Meet the feature stream; return ``IntentSpec(kind="level", dims=(name,), unit="mA", rate_hz=…)``.
-
-        The rate is how often it speaks: more than 12.5 a second, or the gate's dead-man takes it for silent.
-        Raises ContractError.
-        """
+        """Return ``IntentSpec(kind="level", dims=(name,), unit="mA", rate_hz=…)``; more than 12.5 a second."""
         ...
 
     def told(self, amplitude_ma: float, now: float) -> None:
@@ -298,15 +292,12 @@ class Controller(Protocol):
     def step(self, chunk: Chunk) -> Intent | None:
         """Take every row of the chunk in turn; return the newest intent, mean (1,) float64, mA, from 0 up.
 
-        Time and arrival of an intent are those of the newest row. Where it has no opinion (warming up, NaN
-        features) it abstains, which means zero: the gate ramps down. Who wants things to stay says the same again.
+        It has the times of the newest row. Without an opinion (warming up, NaN) it abstains, and the gate ramps down
+        to zero; who wants things to stay says the same again.
         """
         ...
 
-    def state(self) -> State:
-        """Return the arrays ``told`` and ``step`` mutate and depend on, always the same objects."""
-        ...
-
+    def state(self) -> State: ...
     def reset(self) -> None: ...
 
 
@@ -393,14 +384,11 @@ class Stimulated(Protocol):
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Names of the places current can be passed through, e.g. ``("stn",)``; known before ``bind``."""
+        """Where current can be passed, e.g. ``("stn",)``; known before ``bind``."""
         ...
 
     def stimulate(self, t: float, site: str, amplitude_ma: float, program: StimulusProgram) -> None:
-        """From ``t`` on the pulses of ``program`` pass through ``site`` with ``amplitude_ma``; 0 is silence.
-
-        Called with every change and repeated between them; takes effect no earlier than what was already drawn.
-        """
+        """From ``t`` on pass pulses of ``amplitude_ma``, 0 for silence; told again and again, acts on what is not drawn."""
         ...
 
 
