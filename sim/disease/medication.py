@@ -39,13 +39,13 @@ class Medication:
 
     drug: Drug = field(default_factory=lambda: DRUGS["levodopa"])
     """Its way through the body and its binding."""
-    dose_mg: Annotated[float, Ge(0)] = 150.0
+    dose_mg: Annotated[float, Ge(0)] = 200.0
     """Each dose, mg; 0 is a drug left off, and loss of dopamine is up by ``swing`` all day."""
     hours: tuple[float, ...] = (7.0, 11.0, 15.0, 19.0)
     """Of the day, at which it is taken; day 0 begins at midnight."""
     swing: Annotated[float, Ge(0)] = 0.15
     """Loss of dopamine without drug, above the even one; as much below it where every target is occupied."""
-    equilibration_s: Annotated[float, Gt(0)] = 2000.0
+    equilibration_s: Annotated[float, Gt(0)] = 2100.0
     """Half-life with which the brain follows the blood, s."""
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from sim.disease.timeline import Schedule, Steady, Timeline
 STRUCK = (("M1",),)
 AMYLOID_SEEDS = (("PCUN", "PCC", "INS", "OFC", "VMPFC"), ("TP",))
 TAU_SEEDS = (("ERC",), ("HC",))
-"""Where a lesion and toxic proteins begin, on both sides; the next group where a coarse atlas lacks the first."""
+"""Where a lesion (left) and toxic proteins (both sides) begin; the next group where a coarse atlas lacks the first."""
 
 
 def _stroke(brain: Connectome) -> Schedule:
@@ -64,7 +64,7 @@ OPTIONS: Mapping[str, Option] = {
         lambda brain: Steady(values={"dopamine_loss": 0.5}),
     ),
     "progression": Option("loss of dopamine from 0.3 to 0.9, from day 120", lambda brain: Parkinson()),
-    "stroke": Option("half the tracts of one motor region, on day 90", _stroke),
+    "stroke": Option("half the tracts of left M1, on day 90; 70 % come back", _stroke),
     "alzheimer": Option("amyloid and tau that spread, from day 180", _alzheimer),
     "epilepsy": Option(
         "Nav1.1 at 0.65 and a focus above the threshold of seizures, from day 200",
