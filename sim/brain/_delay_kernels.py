@@ -81,7 +81,7 @@ def deliver(t: int, lines: Lines, out: F64) -> None:
     to, source, delay, weight = tracts.to, tracts.source, tracts.delay, tracts.weight
     sent_row, arriving_row = lines.sent.shape[1], lines.arriving.shape[1]
     column = t % lines.most
-    if column == 0:
+    if column == 0 and to.size > 0:
         arriving[:] = 0.0
     now = t % lines.length
     for c in range(tracts.piece.size):

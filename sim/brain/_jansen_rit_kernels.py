@@ -11,6 +11,7 @@ from bmi.signals import F64
 from sim._math_kernels import exp64
 from sim._noise_kernels import U64, normals
 from sim.brain._delay_kernels import Lines, deliver, post
+from sim.brain._heun_kernels import move, move_both
 
 ONE = 1.0
 
@@ -106,52 +107,42 @@ def thirds(x: F64) -> Thirds:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def potentials(y0: F64, y1: F64, y2: F64, to_e: F64, to_i: F64, v0: F64, v1: F64, v2: F64) -> None:
-    """Write the potentials of the three populations, mV."""
-    for i in range(v0.size):
-        v0[i] = y1[i] - y2[i]
-    for i in range(v0.size):
-        v1[i] = to_e[i] * y0[i]
-    for i in range(v0.size):
-        v2[i] = to_i[i] * y0[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def fire(v: F64, half: F64, steep: F64, s: F64) -> None:
     """Write the rates that potentials ``v`` give, as shares of the greatest."""
     for i in range(v.size):
         s[i] = ONE / (ONE + exp64(steep[i] * (half[i] - v[i])))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def respond(y: Thirds, mass: Mass, v: Thirds, every: F64, s: F64) -> None:
+    """Write the potentials of the populations, ``v``, mV, all of which ``every`` (3 n,) is, and their rates ``s``."""
+    y0, y1, y2 = y
+    v0, v1, v2 = v
+    to_e, to_i = mass.to_e, mass.to_i
+    for i in range(v0.size):
+        v0[i] = y1[i] - y2[i]
+    for i in range(v0.size):
+        v1[i] = to_e[i] * y0[i]
+    for i in range(v0.size):
+        v2[i] = to_i[i] * y0[i]
+    fire(every, mass.half, mass.steep, s)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def urge(drive: F64, push: F64, s: F64) -> None:
     """Turn the rate of excitatory interneurons into all that excites pyramidal cells, 1/s."""
     for i in range(drive.size):
         s[i] = drive[i] + push[i] * s[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def bend(y: F64, dy: F64, s: F64, pace: F64, gain: F64, out: F64) -> None:
     """Write the second derivatives (3 n,), mV/s²: a synapse answers with an alpha function."""
     for i in range(out.size):
         out[i] = gain[i] * s[i] - pace[i] * (2.0 * dy[i] + pace[i] * y[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def move(x: F64, step: float, slope: F64, out: F64) -> None:
-    """Write x + step slope."""
-    for i in range(x.size):
-        out[i] = x[i] + step * slope[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def move_both(x: F64, step: float, slope: F64, other: F64) -> None:
-    """Add step (slope + other) to x."""
-    for i in range(x.size):
-        x[i] += step * (slope[i] + other[i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def send(rate: F64, mass: Mass, given: Given, out: F64) -> None:
     """Write what leaves each region (n,), Hz."""
     top, proxied, proxy, efferent = mass.top, given.proxied, given.proxy, given.efferent
@@ -160,7 +151,7 @@ def send(rate: F64, mass: Mass, given: Given, out: F64) -> None:
         out[i] = efferent[i] * (own + proxied[i] * (proxy[i] - own))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def collect(given: Given, mass: Mass, noise: F64, drive: F64) -> None:
     """Turn what reaches each region into what drives it in this step, 1/s."""
     steady, afferent, sd = given.drive, given.afferent, mass.noise
@@ -177,40 +168,37 @@ def advance(
     dt, half = clock.dt_s, 0.5 * clock.dt_s
     n = scratch.drive.size
     y, dy, v, s, drive = region.y, region.dy, scratch.v, scratch.s, scratch.drive
-    y0, y1, y2 = thirds(y)
-    z0, z1, z2 = thirds(scratch.next_y)
-    v0, v1, v2 = thirds(v)
-    s0, s1, _ = thirds(s)
-    pace, gain, to_e, to_i = mass.pace, mass.gain, mass.to_e, mass.to_i
+    next_y, next_dy, now, then = scratch.next_y, scratch.next_dy, scratch.now, scratch.then
+    here, there, potential, rates = thirds(y), thirds(next_y), thirds(v), thirds(s)
+    psps, firing, excited = potential[0], rates[0], rates[1]
+    pace, gain, push = mass.pace, mass.gain, mass.push
     row = 0
     for t in range(t0, t0 + n_steps):
-        potentials(y0, y1, y2, to_e, to_i, v0, v1, v2)
-        fire(v, mass.half, mass.steep, s)
-        send(s0, mass, given, scratch.sent)
+        respond(here, mass, potential, v, s)
+        send(firing, mass, given, scratch.sent)
         post(t, scratch.sent, lines)
         deliver(t, lines, drive)
         if clock.noisy:
             normals(key, np.uint64(0), np.uint64(t), scratch.words, scratch.four)
         collect(given, mass, scratch.fresh, drive)
-        urge(drive, mass.push, s1)
-        bend(y, dy, s, pace, gain, scratch.now)
+        urge(drive, push, excited)
+        bend(y, dy, s, pace, gain, now)
         if clock.heun:
-            move(y, dt, dy, scratch.next_y)
-            move(dy, dt, scratch.now, scratch.next_dy)
-            potentials(z0, z1, z2, to_e, to_i, v0, v1, v2)
-            fire(v, mass.half, mass.steep, s)
-            urge(drive, mass.push, s1)
-            bend(scratch.next_y, scratch.next_dy, s, pace, gain, scratch.then)
-            move_both(y, half, dy, scratch.next_dy)
-            move_both(dy, half, scratch.now, scratch.then)
+            move(y, dt, dy, next_y)
+            move(dy, dt, now, next_dy)
+            respond(there, mass, potential, v, s)
+            urge(drive, push, excited)
+            bend(next_y, next_dy, s, pace, gain, then)
+            move_both(y, half, dy, next_dy)
+            move_both(dy, half, now, then)
         else:
             move(y, dt, dy, y)
-            move(dy, dt, scratch.now, dy)
+            move(dy, dt, now, dy)
         if (t + 1) % clock.n_ms == 0:
-            potentials(y0, y1, y2, to_e, to_i, v0, v1, v2)
-            fire(v, mass.half, mass.steep, s)
-            psp[row] = v0
+            respond(here, mass, potential, v, s)
             for i in range(n):
-                own = mass.top[i] * s[i]
+                psp[row, i] = psps[i]
+            for i in range(n):
+                own = mass.top[i] * firing[i]
                 rate[row, i] = own + given.proxied[i] * (given.proxy[i] - own)
             row += 1

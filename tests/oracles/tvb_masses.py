@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 
 if not hasattr(np, "product"):
-    np.product = np.prod  # what this version of the simulator calls is gone from NumPy
+    setattr(np, "product", np.prod)  # noqa: B010 - what this version of the simulator calls is gone from NumPy
 
 logging.disable(logging.CRITICAL)
 from store import save  # noqa: E402
@@ -75,7 +75,8 @@ def main() -> None:
         kept[f"epileptor_{scheme}_lfp"] = (data[:, 3] - data[:, 0])[39::40, SHOWN]
         kept[f"epileptor_{scheme}_z"] = data[39::40, 2][:, SHOWN]
     kept["epileptor_start"] = start
-    about = "past kept in double precision; 8 regions; Jansen-Rit dt 0.1 ms, gain 10, every 2 ms; Epileptor dt 0.05, Ks -0.5, Kvf 0.1, every 2 units"
+    about = "past in double precision; 8 regions; Jansen-Rit dt 0.1 ms, gain 10, every 2 ms; "
+    about += "Epileptor dt 0.05, Ks -0.5, Kvf 0.1, every 2 units"
     save("tvb_masses", f"tvb-library {version('tvb-library')}", about, **kept)
 
 
