@@ -51,14 +51,14 @@ class Implants:
     """Spikes: threshold crossings of 96 electrodes."""
     n_lfp: Annotated[int, Gt(0)] = 16
     """Field electrodes in a square grid over the tissue."""
-    lfp_stands_for: Annotated[float, Gt(0)] = 3.0
+    lfp_stands_for: Annotated[float, Gt(0)] = 8.0
     """Neurons of cortex that each of the tissue's stands for in the field."""
     eeg_rate_hz: Annotated[float, Gt(0)] = 500.0
     """EEG samples a second."""
     eeg: Surroundings = field(default_factory=lambda: Surroundings(background_uv=5.0))
     """What the scalp shows besides the brain."""
     lead: DepthLead = field(default_factory=DepthLead)
-    patch_na_m: Annotated[float, Ge(0)] = 12.0
+    patch_na_m: Annotated[float, Ge(0)] = 15.0
     """Dipole moment of a patch of the tissue for each Hz its mean rate is above its usual, nA·m."""
     usual_s: Annotated[float, Gt(0)] = 2.0
     """Its usual rate is the mean over about so long, s."""

@@ -71,7 +71,7 @@ class Patient:
     """Number of the participant: circuit, connectome and implants are the same in every session."""
     n_dims: Annotated[int, Ge(1)] = 2
     """Dimensions of the movement."""
-    tissue: Tissue = field(default_factory=lambda: Tissue(tuning=Tuning(topography=0.9)))
+    tissue: Tissue = field(default_factory=lambda: Tissue(tuning=Tuning(topography=0.9, topography_um=1200.0)))
     ganglia: BasalGanglia | None = field(default_factory=BasalGanglia)
     """None: a relay that is always faithful."""
     brain: WholeBrain = field(default_factory=WholeBrain)

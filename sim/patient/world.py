@@ -20,7 +20,7 @@ from bmi.registry import nearest
 from bmi.signals import F32, F64, EffectorState, Goal, StreamSpec
 from bmi.stimulus import StimulusProgram
 from sim import GRID_S
-from sim.disease.timeline import Timeline
+from sim.disease.options import OPTIONS, PRESETS, timeline
 from sim.patient.patient import Patient
 from sim.patient.theta import slow
 from sim.preparation import Preparation
@@ -60,9 +60,12 @@ class PatientWorld:
     """How fast patient days pass during it."""
 
     def __post_init__(self) -> None:
-        if self.scenario not in options():
-            known = ", ".join(options())
-            raise ContractError(f"scenario {self.scenario!r}{nearest(self.scenario, list(options()))}; known: {known}")
+        known = [*PRESETS, *OPTIONS]
+        if self.scenario not in known:
+            raise ContractError(
+                f"scenario: there is none called {self.scenario!r}{nearest(self.scenario, known)}; there are "
+                f"{', '.join(dict.fromkeys(known))}"
+            )
         for name in self.theta:
             slow(name)
 
@@ -112,7 +115,7 @@ class PatientWorld:
         self._rows = [p.name for p in self.patient.outputs]
         self._specs = self.specs
         self.preparation = Preparation(self.patient, seed)
-        self._timeline = Timeline(schedules=options()[self.scenario], n_regions=self.patient.brain.n_regions)
+        self._timeline = timeline(self.scenario, self.patient.brain.connectome_)
         self._day = -1.0
         self._age(self.day)
         self.preparation.advance_s(SETTLE_S)
@@ -201,10 +204,6 @@ class PatientWorld:
         self.truth = preparation.advance_s(GRID_S)
         for kept, (output, _) in zip(self._kept, STREAMS.values(), strict=True):
             kept.append(self.truth[output])
-
-
-def options():
-    return {"healthy": ()}
 
 
 def stream(patient: Any, name: str, output: str, kind: str, chunk_s: float) -> StreamSpec:
