@@ -58,9 +58,9 @@ class Option(NamedTuple):
 
 OPTIONS: Mapping[str, Option] = {
     "ageing": Option("electrodes that grow old, from day 30", lambda brain: Ageing()),
-    "medication": Option("levodopa four times a day, loss of dopamine ± 0.15", lambda brain: Medication()),
+    "levodopa": Option("four doses a day, loss of dopamine ± 0.15", lambda brain: Medication()),
     "treated": Option(
-        "a steady loss of dopamine of 0.5, for medication to act on",
+        "a steady loss of dopamine of 0.5, for levodopa to act on",
         lambda brain: Steady(values={"dopamine_loss": 0.5}),
     ),
     "progression": Option("loss of dopamine from 0.3 to 0.9, from day 120", lambda brain: Parkinson()),
@@ -77,13 +77,13 @@ OPTIONS: Mapping[str, Option] = {
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "healthy": (),
     "ageing": ("ageing",),
-    "medication": ("treated", "medication"),
+    "medication": ("treated", "levodopa"),
     "parkinson": ("progression",),
     "alzheimer": ("alzheimer",),
     "epilepsy": ("epilepsy",),
     "als": ("als",),
     "stroke": ("stroke",),
-    "year": ("ageing", "medication", "progression", "stroke", "alzheimer", "epilepsy", "als"),
+    "year": ("ageing", "levodopa", "progression", "stroke", "alzheimer", "epilepsy", "als"),
 }
 """Bundles of options; ``year`` is everything that may happen in one."""
 
