@@ -22,7 +22,7 @@ from sim.validation import Check, Row, between, holds, near, stored
 SEEDS = (1, 2, 3)
 FIELDS = tuple(f.name for f in dataclasses.fields(Species) if f.name not in ("name", "sources"))
 MASSES = "cube root of the ratio of brain masses: Herculano-Houzel et al. (2006, 2007), Azevedo et al. (2009)"
-DECODED_S, BIN_S, HELD_S = 40.0, 0.05, 0.5
+DECODED_S, BIN_S, HELD_S = 24.0, 0.05, 0.25
 
 
 def presets() -> Iterator[Row]:
@@ -152,7 +152,7 @@ def decoders() -> Iterator[Row]:
 
 CHECKS: tuple[Check, ...] = (
     Check("I5", "presets of species", 0.2, presets),
-    Check("I5", "generated connectomes against measured ones", 6.0, tractograms),
-    Check("I5", "what a species changes", 4.0, swaps),
-    Check("I5", "one decoder for all species", 18.0, decoders),
+    Check("I5", "generated connectomes against measured ones", 8.0, tractograms),
+    Check("I5", "what a species changes", 2.0, swaps),
+    Check("I5", "one decoder for all species", 15.0, decoders),
 )

@@ -157,8 +157,8 @@ def running() -> Iterator[Row]:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("W7", "a mixture without delay", 3.0, mixture),
-    Check("W7", "who drives whom", 2.0, directed),
+    Check("W7", "a mixture without delay", 1.5, mixture),
+    Check("W7", "who drives whom", 0.5, directed),
     Check("W7", "against MNE-Connectivity, SciPy and statsmodels", 0.5, peers),
-    Check("W7", "a stream against the whole recording", 8.0, running),
+    Check("W7", "a stream against the whole recording", 3.0, running),
 )
