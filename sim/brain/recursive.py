@@ -27,8 +27,8 @@ SAMPLES = 8.0
 class Running:
     """Connectivity of a stream in one band.
 
-    *Realtime*: a step costs about 10 µs a complex sample and 1 000 pairs for all measures; there are
-    some 8 (high - low) complex samples a second. Allocates a few arrays of n_pairs each sample.
+    *Realtime*: 64 channels at 250 Hz in a band of 4 Hz take 0.008 of a core, 84 channels 0.010, and four measures
+    asked for 0.3 ms; there are 8 complex samples for each 1 / bandwidth, and each allocates some arrays of n_pairs.
     """
 
     low_hz: Annotated[float, Gt(0)] = 8.0
