@@ -388,7 +388,7 @@ class Stimulated(Protocol):
         ...
 
     def stimulate(self, t: float, site: str, amplitude_ma: float, program: StimulusProgram) -> None:
-        """From ``t`` on pass pulses of ``amplitude_ma``, 0 for silence; told repeatedly, acts on what is not yet drawn."""
+        """From ``t`` on pass pulses of ``amplitude_ma``, 0 for silence; told often, acts on what is not yet drawn."""
         ...
 
 
