@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Annotated
 
 import numpy.typing as npt
@@ -58,11 +59,13 @@ class Medication:
             raise ContractError(f"Medication.hours: expected hours of the day, 0 to below 24, given {self.hours}")
         if not 0.0 <= self.swing <= 0.5:
             raise ContractError(f"Medication.swing: expected 0 to 0.5, given {self.swing:g}")
+        if not (self.equilibration_s > 0.0 and math.isfinite(self.equilibration_s)):
+            raise ContractError(f"Medication.equilibration_s: expected above 0 s, given {self.equilibration_s:g}")
         rates = self._rates()
-        if not (self.equilibration_s > 0.0 and min(abs(a - b) for a, b in _pairs(rates)) > 1e-6 * max(rates)):
+        if min(abs(a - b) for a, b in combinations(rates, 2)) < 1e-6 * max(rates):
             raise ContractError(
-                "Medication.equilibration_s: expected above 0 and not the half-life of absorption or elimination "
-                f"({[round(math.log(2.0) / r) for r in rates[:2]]} s), given {self.equilibration_s:g}"
+                "Medication: expected half-lives of absorption, elimination and equilibration that differ, "
+                f"given {', '.join(f'{math.log(2.0) / r:g}' for r in rates)} s"
             )
 
     def _rates(self) -> tuple[float, float, float]:
@@ -94,8 +97,3 @@ class Medication:
     def at(self, day: float) -> Mapping[str, npt.ArrayLike]:
         """Return what the drug adds to the loss of dopamine: ``swing`` without it, minus ``swing`` at the most."""
         return {"dopamine_loss": self.swing * (1.0 - 2.0 * self.occupancy(day))}
-
-
-def _pairs(rates: tuple[float, float, float]) -> tuple[tuple[float, float], ...]:
-    a, b, c = rates
-    return (a, b), (a, c), (b, c)
