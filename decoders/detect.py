@@ -120,11 +120,11 @@ class Seizure:
     """Features that must agree."""
     baseline_s: Annotated[float, Gt(0)] = 300.0
     """Memory of the baseline, s."""
-    warmup_s: Annotated[float, Gt(0)] = 5.0
+    warmup_s: Annotated[float, Gt(0)] = 10.0
     """Features seen before anything is detected, s; they are taken for normal."""
     freeze_s: Annotated[float, Gt(0)] = 120.0
     """Longest time a detection keeps the baseline from following, s."""
-    least_sd: Annotated[float, Gt(0)] = 0.05
+    least_sd: Annotated[float, Gt(0)] = 0.3
     """Smallest standard deviation believed, in the unit of the features (for logarithms a share)."""
 
     def __post_init__(self) -> None:

@@ -148,9 +148,7 @@ class ClosedLoop:
             chunk = None if chunk is None else stage.step(chunk)
         self.control.told(float(self._amplitude[0]), now)
         intent = None if chunk is None else self.control.step(chunk)
-        command = self._gate.step(
-            intent, now, self._amplitude, arm=True, stop=False, newest_t=now, newest_arrival=now
-        )
+        command = self._gate.step(intent, now, self._amplitude, arm=True, stop=False, newest_t=now, newest_arrival=now)
         if command is not None and not held:
             self._amplitude[0] = command.values[0]
         return self.control.level_ if intent is not None else math.nan, perf_counter() - begin

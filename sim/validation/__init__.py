@@ -122,6 +122,7 @@ def _all() -> list[Check]:
         alpha,
         cable,
         channelopathy,
+        closed_loop,
         connectomes,
         cosimulation,
         drugs,
@@ -151,6 +152,6 @@ def _all() -> list[Check]:
     topics = (
         membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
         masses, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
-        epilepsy, parkinson, spreading, recovery, implants, exact,
+        epilepsy, closed_loop, parkinson, spreading, recovery, implants, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]
