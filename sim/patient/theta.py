@@ -64,7 +64,6 @@ STATISTICS: Mapping[str, str] = {
     "beta_power": "power from 13 to 35 Hz",
     "connectivity": "mean correlation of the parameter's region with all others",
     "crossings": "threshold crossings a second, mean over channels, Hz",
-    "gamma_power": "power from 30 to 100 Hz of the summed spike counts",
     "line_length": "mean absolute difference of neighbouring samples, channel nearest the focus",
     "modulation": "standard deviation over directions of the mean rate, mean over channels, Hz",
     "mu_power": "power from 8 to 13 Hz at rest, channels over the hand's area",

@@ -31,7 +31,11 @@ def test_each_parameter_moves_at_least_one_statistic_of_a_sensor(name):
     assert len({(e.sensor, e.statistic) for e in effects}) == len(effects)
 
 
-def test_the_healthy_patient_is_the_briefs():
+def test_no_statistic_is_there_for_nothing():
+    assert {effect.statistic for p in THETA.values() for effect in p.effects} == set(STATISTICS)
+
+
+def test_healthy_is_one_for_scales_nothing_for_losses_and_below_threshold_for_the_focus():
     found = {name: p.baseline for name, p in THETA.items() if p.baseline not in (0.0, 1.0)}
     assert found == {"excitability": -2.2}
     assert {name for name, p in THETA.items() if p.per_region} == {"amyloid", "tau", "lesion"}
