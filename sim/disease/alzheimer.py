@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -119,7 +119,7 @@ class ClosedLoop:
             else:
                 tracts = thinned(self.proteins.weights, load.q_tau)
                 load = self.proteins.step(load, activity=qh[k], weights=tracts)
-                qh[k + 1] = runge_kutta(lambda q, r=ratio: driven(q, r), qh[k], dt)
+                qh[k + 1] = runge_kutta(partial(driven, ratio=ratio), qh[k], dt)
             rows.append(load)
         return Course(Load(*(np.array(column) for column in zip(*rows, strict=True))), qh, seen)
 

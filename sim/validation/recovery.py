@@ -89,7 +89,7 @@ def practice() -> Iterator[Row]:
     mean, k = np.mean(curve, axis=0), np.arange(TRIALS + 1.0)
 
     def rise(k: F64, whole: float, tau: float) -> F64:
-        return mean[0] + whole * -np.expm1(-k / tau)
+        return np.asarray(mean[0] - whole * np.expm1(-k / tau), np.float64)
 
     fitted, _ = curve_fit(rise, k, mean, p0=(0.5, 40.0), bounds=((0.0, 1.0), (1.0 - mean[0], 1e4)))
     rest = ((mean - rise(k, *fitted)) ** 2).sum() / ((mean - mean.mean()) ** 2).sum()

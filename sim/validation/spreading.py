@@ -21,7 +21,7 @@ from sim.validation import Check, Row, between, holds, near
 RAJ, KPP = "network diffusion, Raj et al. 2012", "logistic equation"
 PAPER = "Cabrera-Alvarez et al. 2024"
 N, SEEDS, YEARS, EVERY_YEARS, SECONDS, DROPPED_S = 40, (1, 2, 3), 40.0, 4.0, 10.0, 2.0
-MASSES = {"gain": 20.0, "drive_hz": 160.0, "noise_hz": 30.0, "speed_m_s": 15.0}
+GAIN, DRIVE_HZ, NOISE_HZ, SPEED_M_S = 20.0, 160.0, 30.0, 15.0
 """Operating point of the healthy brain: alpha near 10 Hz, phase locking that follows the tracts."""
 AMYLOID_SEEDS, TAU_SEEDS = ("l.SPL", "l.SMG", "r.SPL", "r.SMG"), ("l.HC", "r.HC")
 """Nearest to precuneus and entorhinal cortex that this coarse brain has."""
@@ -149,7 +149,9 @@ def look(brain: Connectome, masses: Masses, seed: int, only: tuple[str, ...] = (
 
     from sim.brain.jansen_rit import JansenRit
 
-    network = JansenRit(connectome=brain, **MASSES)
+    network = JansenRit(
+        connectome=brain, gain=GAIN, drive_hz=DRIVE_HZ, noise_hz=NOISE_HZ, speed_m_s=SPEED_M_S
+    )
     network.bind(seed)
     for name, value in masses._asdict().items():
         if not only or name in only:
