@@ -299,7 +299,7 @@ class AbortPulse(_Controller):
         if wants.item(WANTED) > 0.0 and t >= wants.item(HOLD_UNTIL) - 1e-9:
             wants[WANTED] = 0.0
         oldest = int(wants.item(TRAINS)) % self.per_hour
-        rested = t >= wants.item(HOLD_UNTIL) + self.rest_s
+        rested = t >= wants.item(HOLD_UNTIL) + self.rest_s - 1e-9
         if active and wants.item(WANTED) <= 0.0 and rested and t - self._began.item(oldest) >= 3600.0:
             wants[WANTED], wants[HOLD_UNTIL] = self.amplitude_ma, t + self.train_s
             wants[TRAINS] += 1.0
