@@ -10,7 +10,7 @@ from               to, once in 10 ms
 =================  =========================================================================================
 basal ganglia      fidelity of the thalamic relay: scales what is intended before it reaches the tissue
 whole brain        tissue: what its region is sent, against its usual
-tissue             whole brain: rate of its region, and by its level the excitability of the focus
+tissue             whole brain: rate of its region, and by its balance the excitability of the focus
 intention          rhythms: movement quiets the hands' mu
 stimulator         subthalamus (mA to current density), focus (mA to the Epileptor's stimulus), artefacts
 =================  =========================================================================================
@@ -46,8 +46,8 @@ PUSH_PER_MA = 1.0
 """Stimulus of the focus's Epileptor for each mA, against the seizure where the first phase is cathodic."""
 FOCAL_HZ = 100.0
 """Pulses at the focus a second, of which the artefacts tell."""
-TOLERANCE = 0.3
-"""Logarithm of the tissue's level that homeostasis bears: moving raises it by less."""
+TOLERANCE = 0.15
+"""Logarithm of the ratio of rates that does nothing: chance and movement change it by less."""
 ACTIVE_HZ = 1.0
 """A neuron that fires less at rest is not found by an electrode."""
 TISSUE = ("nav11", "ampa", "nmda", "gaba", "gaba_decay")
@@ -80,9 +80,10 @@ class Patient:
     """Cells with dendrites among the tissue's; None leaves them out."""
     heard_mv_per_hz: Annotated[float, Ge(0)] = 0.02
     """How strongly the tissue's region is driven by what it is sent: see ``Tissue.mass_mv_per_hz``."""
-    excitable: Annotated[float, Ge(0)] = 0.32
-    """Rise of the focus's x0 when the tissue's rate at its usual input rises e-fold: disinhibition by weak sodium
-    channels (a rate 2.5 times as high) takes a silent focus across the threshold of seizures. A choice of scenario."""
+    excitable: Annotated[float, Ge(0)] = 0.8
+    """Rise of the focus's x0 when excitatory cells of the tissue fire e times more, against the inhibitory, than they
+    should. Cells whose sodium is at 0.65 then take a silent focus across the threshold of seizures, also when
+    homeostasis has brought rates back. A choice of scenario."""
     excitable_s: Annotated[float, Gt(0)] = 3.0
     """Time constant with which it follows, s."""
     dt_s: float = 0.001
@@ -151,7 +152,9 @@ class Patient:
         self._tissue.bind(seed)
         anatomy = self._tissue.anatomy_
         self._n_exc = anatomy.n_exc
-        self._rest_hz = float(anatomy.baselines_hz[: anatomy.n_exc].mean())
+        at_rest = anatomy.baselines_hz
+        self._rates_hz: F64 = np.array([at_rest[: anatomy.n_exc].mean(), at_rest[anatomy.n_exc :].mean()])
+        self._rest_hz = float(self._rates_hz[0])
         self.brain.subject = self.subject
         self.brain.bind(seed, tissue_rest_hz=self._rest_hz, n_neurons=anatomy.n_exc)
         self.implants.bind(seed, self.subject, anatomy, self.brain.sources, np.flatnonzero(
@@ -166,7 +169,7 @@ class Patient:
         self._stn, self._focal = Pulses(), Pulses()
         self._given = {p.name: np.zeros(p.shape) for p in self.inputs}
         self._at: AnyArray = np.zeros(1, np.int64)
-        self._level: F64 = np.zeros(4)
+        self._level: F64 = np.zeros(2)
         self._heard: F64 = np.zeros(1)
         self._rows: dict[str, F32] = {
             p.name: np.zeros((round(p.rate_hz * GRID_S), *p.shape), np.float32) for p in self.outputs
@@ -258,12 +261,13 @@ class Patient:
         return self._fidelity.take(spikes, pulses), activation
 
     def _excite(self, rates: AnyArray) -> float:
-        """Let the tissue's level set how easily the focus seizes; return its x0."""
+        """Let the tissue's balance set how easily the focus seizes; return its x0."""
         level = self._level
-        if not level[1]:
-            level[:2] = self._rest_hz, 1.0
-        level[0] += -math.expm1(-GRID_S / self.excitable_s) * (float(rates[:, 0].mean()) - level[0])
-        raised = max(0.0, math.log(max(level[0], 1e-3) / self._rest_hz) - TOLERANCE)
+        if not level.any():
+            level[:] = self._rates_hz
+        level += -math.expm1(-GRID_S / self.excitable_s) * (rates.mean(axis=0) - level)
+        ratio = np.maximum(level, 1e-3) / self._rates_hz
+        raised = max(0.0, math.log(ratio[0] / ratio[1]) - TOLERANCE)
         x0 = float(self._given["excitability"]) + self.excitable * raised
         self.brain.excite(x0)
         return x0

@@ -17,7 +17,6 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from annotated_types import Ge, Gt
 
-from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
 from sim.brain.connectome import Connectome
@@ -76,7 +75,7 @@ class WholeBrain:
     """Number of the connectome."""
     motor: str = "l.M1"
     """Region whose spikes the tissue gives."""
-    focus: str = "r.TP"
+    focus: str = "r.MTG"
     """Where seizures begin, should excitability rise."""
     recruited: Annotated[int, Ge(0)] = 4
     """Regions that may be drawn in: those wired to the focus most strongly."""
@@ -88,7 +87,7 @@ class WholeBrain:
     """Fluctuation of each mass's input, 1/s."""
     rest_hz: Annotated[float, Gt(0)] = 3.4
     """Rate of a mass at rest, for which the tissue's at rest stands."""
-    permittivity: Annotated[float, Ge(0)] = 1.0
+    permittivity: Annotated[float, Ge(0)] = 0.5
     """Coupling of the focus's regions through their slow variables."""
     seizure_noise: Annotated[float, Ge(0)] = 0.02
     """Noise of the focus."""
@@ -96,7 +95,7 @@ class WholeBrain:
     """Drive of a mass by a full seizure of its region, 1/s."""
     mass_na_m: Annotated[float, Ge(0)] = 4.0
     """Dipole moment of a region for each mV, nA·m."""
-    seizure_na_m: Annotated[float, Ge(0)] = 60.0
+    seizure_na_m: Annotated[float, Ge(0)] = 120.0
     """Dipole moment of a seizing region for each unit of x2 - x1."""
     rhythm_na_m: Annotated[float, Ge(0)] = 25.0
     """Dipole moment of a rhythm's cortex for each mV."""
@@ -117,7 +116,7 @@ class WholeBrain:
         self._motor = self.connectome_.index(self.motor)
         self._rhythmic = [self.connectome_.index(r) for r in MU + ALPHA]
         self.focus_ = self._focal()
-        inside = self.connectome_.subset([self.connectome_.labels[i] for i in self.focus_])
+        inside = self.connectome_.subset([self.connectome_.labels[i] for i in self.focus_]).normalised()
         self.masses = JansenRit(
             name=f"{self.name} masses", connectome=self.connectome_, gain=self.gain / usual, noise_hz=self.noise_hz,
             drive_hz=self.drive_hz, proxied=(self._motor,),

@@ -20,6 +20,7 @@ from bmi.registry import nearest
 from bmi.signals import F32, F64, EffectorState, Goal, StreamSpec
 from bmi.stimulus import StimulusProgram
 from sim import GRID_S
+from sim.circuits.fast_spiking import with_sodium
 from sim.disease.options import OPTIONS, PRESETS, timeline
 from sim.patient.patient import Patient
 from sim.patient.theta import slow
@@ -51,13 +52,15 @@ class PatientWorld:
     reward: Annotated[float, Ge(0)] = 0.05
     """Reward per unexpected progress, in units of the user's speed; 0 leaves synapses to homeostasis."""
     theta: dict[str, float] = field(default_factory=dict)
-    """Slow parameters that are not at their baseline, for the whole session; see ``bmi sim theta``."""
+    """Slow parameters that are not at their baseline."""
+    theta_from_s: Annotated[float, Ge(0)] = 0.0
+    """Since when in the session, s; until then they are what ``scenario`` says."""
     scenario: str = "healthy"
     """Course of illness and ageing: an option of ``sim.disease.options``."""
     day: Annotated[float, Ge(0)] = 0.0
     """Days since implantation at the session's begin."""
     days_per_s: Annotated[float, Ge(0)] = 0.0
-    """How fast patient days pass during it."""
+    """How fast patient days pass during it; slow parameters follow once a second."""
 
     def __post_init__(self) -> None:
         known = [*PRESETS, *OPTIONS]
@@ -116,8 +119,10 @@ class PatientWorld:
         self._specs = self.specs
         self.preparation = Preparation(self.patient, seed)
         self._timeline = timeline(self.scenario, self.patient.brain.connectome_)
-        self._day = -1.0
-        self._age(self.day)
+        if "nav11" in self.theta:  # fitted now, not in the middle of the session
+            fast_spiking_at(self.patient, self.theta["nav11"])
+        self._waits = self.theta_from_s > 0.0
+        self._age(self.day, given=not self._waits)
         self.preparation.advance_s(SETTLE_S)
         self._t0_s = self.preparation.t_s
         self.user.bind(person, n_dims=self.n_dims, t0=t0)
@@ -127,13 +132,10 @@ class PatientWorld:
         self.truth: dict[str, F32] = {}
         """What the last 10 ms of every output were, privileged ones as well: for an experimenter, never a stream."""
 
-    def _age(self, day: float) -> None:
-        """Set the slow parameters to those of ``day``: the scenario's, and what is given over them."""
-        if day == self._day:
-            return
-        self._day = day
+    def _age(self, day: float, *, given: bool) -> None:
+        """Set the slow parameters to those of ``day``: the scenario's and, if ``given``, ``theta`` over them."""
         wanted = self._timeline.at(day)
-        for name, value in self.theta.items():
+        for name, value in self.theta.items() if given else ():
             wanted[name] = np.broadcast_to(np.asarray(value, np.float64), wanted[name].shape)
         for name, value in wanted.items():
             self.preparation.give(name, self.preparation.t_s, value)
@@ -161,7 +163,8 @@ class PatientWorld:
             If there is no such site.
         """
         if site not in SITES:
-            raise ContractError(f"PatientWorld: no site {site!r}{nearest(site, list(SITES))}; sites: {', '.join(SITES)}")
+            near = nearest(site, list(SITES))
+            raise ContractError(f"PatientWorld: has no site {site!r}{near}; its sites are {', '.join(SITES)}")
         now = self.preparation.t_s
         if site == "stn":
             train = np.array([amplitude_ma, program.frequency_hz, 1e-6 * program.pulse_us])
@@ -195,8 +198,11 @@ class PatientWorld:
         """Let the user intend and the patient live for 10 ms."""
         preparation, user = self.preparation, self.user
         now = preparation.t_s
-        if self.days_per_s:
-            self._age(self.day + self.days_per_s * round(now - self._t0_s, 6))
+        passed = round(now - self._t0_s, 6)
+        begins = self._waits and passed >= self.theta_from_s
+        self._waits = self._waits and not begins
+        if begins or (self.days_per_s and passed == round(passed)):
+            self._age(self.day + self.days_per_s * passed, given=not self._waits)
         preparation.give("velocity", now, user.step())
         preparation.give("click", now, user.intended_click)
         if self.reward:
@@ -204,6 +210,11 @@ class PatientWorld:
         self.truth = preparation.advance_s(GRID_S)
         for kept, (output, _) in zip(self._kept, STREAMS.values(), strict=True):
             kept.append(self.truth[output])
+
+
+def fast_spiking_at(patient: Patient, sodium: float) -> None:
+    """Fit the tissue's fast-spiking neurons for a sodium conductance, which takes a second; it is remembered."""
+    with_sodium(patient.tissue.inhibitory, sodium)
 
 
 def stream(patient: Any, name: str, output: str, kind: str, chunk_s: float) -> StreamSpec:
