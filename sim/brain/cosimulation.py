@@ -29,7 +29,7 @@ from sim.brain._cosimulation_kernels import pour, smooth
 from sim.brain.connectome import Connectome
 from sim.brain.montbrio import MontbrioPazoRoxin
 from sim.brain.qif import QIF
-from sim.component import Noise, Port, checked, whole_steps
+from sim.component import Noise, Port, checked
 
 MOST_EVENTS = 500.0
 """Mean number of events in one row that can still be drawn."""
@@ -174,7 +174,7 @@ class Cosimulation:
     neurons fire becomes the rate that the network hears in the region's place.
 
     Inputs: ``drive`` (n,) of the masses, the region's own being its neurons'. Outputs at 1 kHz: ``rate`` (n,), Hz, as
-    the network hears it, ``counts`` of the neurons' and ``events`` of their afferents' spikes.
+    the network hears it, ``counts`` of the neurons' spikes and ``events``, spikes of afferents that arrive at them.
     """
 
     network: MontbrioPazoRoxin
@@ -184,8 +184,10 @@ class Cosimulation:
     down: ToSpikes
     up: ToRate
     name: str = "cosimulation"
-    dt_s: Annotated[float, Gt(0)] = 0.005
+    window_s: Annotated[float, Gt(0)] = 0.005
     """Window of exchange: whole milliseconds, at most the shortest delay to or from the region."""
+
+    dt_s = 0.001
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -235,20 +237,19 @@ class Cosimulation:
         self.neurons.bind(seed)
         self.down.bind(seed)
         self.up.bind(seed)
-        rows = round(self.dt_s * 1e3)
-        self._proxy, self._current = np.zeros(rows), np.zeros(rows)
+        rows = round(self.window_s * 1e3)
+        self._said = {k: np.zeros(rows) for k in ("proxy", "events", "current", "counts", "arriving")}
         self._rates = np.zeros(net.n)
         self._given, self._at = np.zeros(net.n), np.zeros(1, np.int64)
         self.reset()
 
     def _check_window(self, tracts: Connectome) -> None:
         k = self._k
-        whole_steps(self.name, self.dt_s)
         joined = [tracts.lengths_mm[k][tracts.weights[k] > 0.0], tracts.lengths_mm[:, k][tracts.weights[:, k] > 0.0]]
         shortest = float(np.concatenate(joined).min()) * 1e-3 / self.network.speed_m_s
-        if self.dt_s > shortest * (1 + 1e-9) or abs(self.dt_s * 1e3 - round(self.dt_s * 1e3)) > 1e-9:
+        if self.window_s > shortest * (1 + 1e-9) or abs(self.window_s * 1e3 - round(self.window_s * 1e3)) > 1e-9:
             raise ContractError(
-                f"{self.name}: dt_s is {self.dt_s:g} s, expected whole milliseconds and at most {shortest:.4g} s, "
+                f"{self.name}: window_s is {self.window_s:g} s, expected whole milliseconds, at most {shortest:.4g} s, "
                 f"the shortest delay to or from region {k}"
             )
 
@@ -258,37 +259,35 @@ class Cosimulation:
         self.network.receive("drive", self._given)
 
     def step(self, n: int) -> tuple[AnyArray, ...]:
-        """Advance by ``n`` windows; return rates, counts and events since."""
-        rows = len(self._proxy)
-        rate = np.empty((n * rows, self.network.n))
-        counts, events = np.empty(n * rows), np.empty(n * rows)
-        for w in range(0, n * rows, rows):
-            part = slice(w, w + rows)
-            self._window(rate[part], counts[part], events[part])
-        self._at[0] += n
-        return rate, counts, events
-
-    def _window(self, rate: F64, counts: F64, events: F64) -> None:
-        net, neurons, k = self.network, self.neurons, self._k
-        per_hz = self._reach * net.tau_s
-        arriving = np.empty(len(rate))
-        ms = round(1e-3 / net.dt_s), round(1e-3 / neurons.dt_s)
-        for i in range(len(rate)):
-            self._rates[k] = self._proxy[i]
+        """Advance by ``n`` ms; return rates, counts and events since."""
+        net, neurons, k, said = self.network, self.neurons, self._k, self._said
+        ms, window = (round(1e-3 / net.dt_s), round(1e-3 / neurons.dt_s)), len(said["proxy"])
+        rate, counts, events = np.empty((n, net.n)), np.empty(n), np.empty(n)
+        for row in range(n):
+            i = int(self._at[0]) % window
+            self._rates[k] = said["proxy"][i]
             net.receive("proxy", self._rates)
             shown = net.step(ms[0])
-            rate[i], arriving[i] = shown[0][0], shown[2][0, k]
-            neurons.receive("drive", self._current[i] + self._given[k])
-            counts[i] = neurons.step(ms[1])[0][0]
-        events[:] = self.down.step(arriving / per_hz).sum(axis=1)
-        self._current[:] = events * (per_hz / (self.down.n_targets * self.down.n_afferents * self.down.dt_s))
-        self._proxy[:] = self.up.step(counts)
+            neurons.receive("drive", said["current"][i] + self._given[k])
+            fired = neurons.step(ms[1])[0]
+            rate[row], counts[row], events[row] = shown[0][0], fired[0], said["events"][i]
+            said["arriving"][i], said["counts"][i] = shown[2][0, k], fired[0]
+            self._at[0] += 1
+            if i == window - 1:
+                self._exchange()
+        return rate, counts, events
+
+    def _exchange(self) -> None:
+        """Translate what either side said in the window that ends."""
+        said, down = self._said, self.down
+        per_hz = self._reach * self.network.tau_s
+        said["events"][:] = down.step(said["arriving"] / per_hz).sum(axis=1)
+        said["current"][:] = said["events"] * (per_hz / (down.n_targets * down.n_afferents * down.dt_s))
+        said["proxy"][:] = self.up.step(said["counts"])
 
     def state(self) -> Mapping[str, AnyArray]:
         """Return every array that changes, by name."""
-        own: dict[str, AnyArray] = {
-            "step": self._at, "proxy": self._proxy, "current": self._current, "drive": self._given,
-        }  # fmt: skip
+        own: dict[str, AnyArray] = {"step": self._at, "drive": self._given, **self._said}
         for part in (self.network, self.neurons, self.down, self.up):
             own |= {f"{part.name}.{k}": v for k, v in part.state().items()}
         return own
@@ -301,5 +300,7 @@ class Cosimulation:
         self.down.reset()
         self.up.reset()
         self._given[:], self._at[0] = 0.0, 0
-        self._proxy[:] = net.start[0] / net.tau_s
-        self._current[:] = self._reach * net.start[0]
+        for array in self._said.values():
+            array[:] = 0.0
+        self._said["proxy"][:] = net.start[0] / net.tau_s
+        self._said["current"][:] = self._reach * net.start[0]

@@ -42,6 +42,8 @@ class Run(NamedTuple):
     counts: F64
     events: F64
     sent: int
+    waiting: int
+    """Events that have not arrived yet."""
     heard: int
 
 
@@ -62,7 +64,8 @@ def spiking(seconds: float = SECONDS) -> Run:
     )  # fmt: skip
     both.bind(SEED)
     rate, counts, events = both.step(round(seconds / both.dt_s))
-    return Run(rate, counts, events, both.down.sent, both.up.heard)
+    waiting = int(both.state()["events"].sum())
+    return Run(rate, counts, events, both.down.sent, waiting, both.up.heard)
 
 
 def masses(proxied: tuple[int, ...] = ()) -> F64:
@@ -120,8 +123,9 @@ def bookkeeping() -> Iterator[Row]:
                source="identity")  # fmt: skip
     exact = np.ptp(heard[WINDOW_MS:] / translated[:-WINDOW_MS])
     yield near("W4", "spread of the ratio of the two at that lag", 0.0, float(exact), 1e-9, source="identity")
-    yield holds("W4", "spikes of afferents, handed over and arrived", f"{run.sent}", f"{int(run.events.sum())}",
-                run.sent == int(run.events.sum()), source="identity")  # fmt: skip
+    arrived = int(run.events.sum())
+    yield holds("W4", "spikes of afferents, sent; arrived and under way", f"{run.sent}", f"{arrived} + {run.waiting}",
+                run.sent == arrived + run.waiting, source="identity")  # fmt: skip
     yield holds("W4", "spikes of neurons, fired and counted", f"{int(run.counts.sum())}", f"{run.heard}",
                 run.heard == int(run.counts.sum()), source="identity")  # fmt: skip
     again = spiking.__wrapped__(2.0)
