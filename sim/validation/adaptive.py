@@ -1,18 +1,20 @@
 """Acceptance figures of adaptive deep brain stimulation, C9.
 
-The signal is the synaptic output of the internal pallidum with an electrode's noise, the feature its power between 18
-and 35 Hz, the loop that of ``sim.disease.closed_loop``: features and controllers by name, the gate's ramp of the whole
-amplitude in 250 ms, blocks of 10 ms. 100 µA/cm² of the published stimulus stand for 1 mA.
+The signal is the synaptic output of the internal pallidum with an electrode's noise, the feature its beta power, 13 to
+35 Hz, in relation to its gamma power, 60 to 120 Hz, the loop that of ``sim.disease.closed_loop``: features and
+controllers by name, the gate's ramp of the whole amplitude in 250 ms, blocks of 10 ms. 100 µA/cm² of the published
+stimulus stand for 1 mA.
 
 **What makes sensing honest.** Stimulation at 130 Hz changes the very signal it is steered by: it silences the beta of
 the pallidum in health and illness, and its on- and offset ring in every band. So features count only where the
-stimulator has been silent for 0.9 s, 0.15 s for tissue and filter and 0.75 s for the window of the power, and the
+stimulator has been silent for 0.65 s, 0.15 s for tissue and filter and 0.5 s for the window of the power, and the
 controller pauses every 10 s to look. Beyond the first look it averages, up to 3 s, so that a healthy network is seldom
-taken for an ill one twice.
+taken for an ill one twice. Beta alone was tried first: its windows of half a second overlap so much between health and
+illness (d' 1.4, the ratio 2.6) that looks had to be long, and seeds not seen before missed (i) with 0.068.
 
-Band, windows, thresholds and times were chosen on seeds 1 to 6 and written down here; the rows report other seeds. The
-landscape's tolerances are three standard errors of the difference of two means of six, 3 SD sqrt(2 / 6), plus half the
-last printed digit; SD was measured over seeds 1 to 12 before.
+Band, windows, thresholds and times were chosen on seeds 1 to 10 and 101 to 105 and written down here; the rows report
+seeds 201 to 205. The landscape's tolerances are three standard errors of the difference of two means of six, 3 SD
+sqrt(2 / 6), plus half the last printed digit; SD was measured over seeds 1 to 12 before.
 """
 
 from __future__ import annotations
@@ -26,17 +28,18 @@ import numpy as np
 from bmi.signals import F64
 from sim.validation import Check, Row, between, holds, near
 
-SEEDS = tuple(range(101, 106))
-CONSTANT_S, CYCLE_S, SHAM_S, CONTINUOUS_S = 30.0, 60.0, 32.0, 20.0
+SEEDS = tuple(range(201, 206))
+CONSTANT_S, CYCLE_S, SHAM_S, CONTINUOUS_S = 30.0, 40.0, 24.0, 10.0
+SHAM_PERIOD_S = 8.0
 DBS_HZ, DBS_WIDTH_S, FULL_MA, DENSITY_PER_MA = 130.0, 300e-6, 3.0, 100.0
-FEATURES = [("band-power", {"low_hz": 18.0, "high_hz": 35.0, "window_s": 0.75, "every_s": 0.02})]
+FEATURES = [("band-ratio", {"low_hz": 13.0, "high_hz": 35.0, "reference_low_hz": 60.0, "reference_high_hz": 120.0})]
 FIELD_SD = 0.02
-THRESHOLD = -8.45
-"""ln of the power: the middle between health (-8.8) and illness (-8.2), seeds 1 to 6."""
-LOOK = {"amplitude_ma": FULL_MA, "on_s": 10.0, "blank_s": 0.9, "smooth_s": 3.0}
+THRESHOLD = 0.35
+"""ln of beta over gamma: a little beyond the middle between health (-0.14) and illness (0.67)."""
+LOOK = {"amplitude_ma": FULL_MA, "on_s": 10.0, "blank_s": 0.65, "smooth_s": 3.0}
 CONTROLLERS: dict[str, tuple[str, dict[str, Any]]] = {
     "threshold": ("beta-threshold", {**LOOK, "threshold": THRESHOLD}),
-    "proportional": ("proportional", {**LOOK, "low": -8.7, "high": -8.3, "least_ma": 2.0}),
+    "proportional": ("proportional", {**LOOK, "low": -0.15, "high": 0.6, "least_ma": 2.0}),
 }
 LANDSCAPE = "throwaway code on the model of So, Kent & Grill 2012, recomputed"
 DUTY = {0.0: (0.33, 0.0726), 0.25: (0.273, 0.0359), 0.5: (0.202, 0.0167), 0.75: (0.081, 0.0221), 0.9: (0.040, 0.0128)}
@@ -123,7 +126,7 @@ def steady() -> Iterator[Row]:
 
 def cycle() -> Iterator[Row]:
     """(ii) A medication cycle: on when it is needed."""
-    continuous = figures(("constant", {"amplitude_ma": FULL_MA}), CONTINUOUS_S, lambda t: medicated(3.0 * t))
+    continuous = figures(("constant", {"amplitude_ma": FULL_MA}), CONTINUOUS_S, lambda t: medicated(4.0 * t))
     worst = float(continuous.error.mean())
     for name, controller in CONTROLLERS.items():
         found = figures(controller, CYCLE_S, medicated)
@@ -137,7 +140,7 @@ def cycle() -> Iterator[Row]:
 
 def sham_ma(t: float) -> float:
     """Return the amplitude of sham stimulation, mA: 4 s on, 4 s off whatever the brain does, with the gate's ramp."""
-    phase, ramp = t % 8.0, FULL_MA / 0.25
+    phase, ramp = t % SHAM_PERIOD_S, FULL_MA / 0.25
     return min(max(min(phase * ramp, (4.0 - phase) * ramp), 0.0), FULL_MA)
 
 
@@ -149,17 +152,16 @@ def sham() -> Iterator[Row]:
         for controller, levels in (
             ((name, {**settings, "threshold": 1e3}), blanked), (("constant", {"amplitude_ma": 0.0}), naive),
         ):  # fmt: skip
-            level = closed(seed, controller).run(SHAM_S, lambda t: {"dopamine_loss": 0.0}, open_loop=sham_ma).level
-            levels.append(level[100:])
-    seen, all_rows = (np.concatenate(levels) for levels in (blanked, naive))
-    seen, all_rows = seen[np.isfinite(seen)], all_rows[np.isfinite(all_rows)]
+            course = closed(seed, controller).run(SHAM_S, lambda t: {"dopamine_loss": 0.0}, open_loop=sham_ma)
+            levels.append(course.level.reshape(-1, round(SHAM_PERIOD_S / 0.01)))
+    looks, switched = np.concatenate(blanked).ravel(), np.concatenate(naive)[1:, :60].ravel()
+    looks, switched = looks[np.isfinite(looks)], switched[np.isfinite(switched)]
     about = f"healthy, sham stimulation 4 s in 8, {len(SEEDS)} seeds x {SHAM_S:g} s, share above threshold"
-    crossed = float((seen >= THRESHOLD).mean())
-    yield between("C9", f"{about}, where the controller looks ({len(seen)} rows)", 0.0, 0.05, crossed, source="stated")
-    trap = float((all_rows >= THRESHOLD).mean())
-    yield holds(
-        "C9", f"{about}, without blanking", "more than 0.05: the trap", f"{trap:.3f}", trap > 0.05, source="own twin"
-    )
+    crossed = float((looks >= THRESHOLD).mean())
+    yield between("C9", f"{about}, where the controller looks ({len(looks)} rows)", 0.0, 0.05, crossed, source="stated")
+    trap = float((switched >= THRESHOLD).mean())
+    what = f"{about}, 0.6 s after switching on, if it did look there"
+    yield holds("C9", what, "more than 0.05: the trap", f"{trap:.3f}", trap > 0.05, source="own twin")
 
 
 def latency() -> Iterator[Row]:

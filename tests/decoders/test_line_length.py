@@ -1,4 +1,4 @@
-"""Line length against its definition; line length and power side by side."""
+"""Line length against its definition; line length and power side by side; one band in relation to another."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from bmi.testing import check_stage
 from decoders.features.bands import BandPower
 from decoders.features.ictal import Ictal
 from decoders.features.line_length import LineLength
+from decoders.features.ratio import BandRatio
 
 RATE = 1000.0
 
@@ -94,8 +95,21 @@ def test_side_by_side_are_length_and_power():
     np.testing.assert_array_equal(got.t, expected[0].t)
 
 
+def test_a_ratio_of_bands_is_a_difference_of_logarithms_and_blind_to_gain():
+    X, ratio = noise(), BandRatio()
+    bands = [BandPower(low_hz=a, high_hz=b, window_s=0.5) for a, b in ((13.0, 35.0), (60.0, 120.0))]
+    for stage in (ratio, *bands):
+        stage.bind(spec())
+    got = ratio.step(chunk(X)).data.copy()
+    beta, gamma = (band.step(chunk(X)).data for band in bands)
+    np.testing.assert_array_equal(got, beta - gamma)
+    ratio.reset()
+    np.testing.assert_allclose(ratio.step(chunk(7.0 * X)).data, got, atol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "given"), [
     ("line-length", {}), ("line-length", {"every_s": 0.001, "log": False, "window_s": 0.004}), ("ictal", {}),
+    ("band-ratio", {}),
 ])  # fmt: skip
 def test_it_keeps_the_contract_of_a_stage(name, given):
     check_stage(lambda: registry.load("stages", name)(**given), spec(), n_steps=2000)

@@ -45,13 +45,13 @@ def test_sham_stimulation_is_given_whatever_the_controller_wants():
     assert found.amplitude_ma.max() == 3.0
 
 
-def test_illness_turns_the_stimulator_on_and_it_hears_itself():
-    """After some looks it is on; while it is, nothing is measured."""
+def test_illness_turns_the_stimulator_on_and_it_does_not_hear_itself():
+    """It looks when 0.65 s have passed since it began, finds reason, and measures nothing while it stimulates."""
     found = closed(3, CONTROLLERS["threshold"]).run(4.0, lambda t: {"dopamine_loss": 1.0})
-    on = found.amplitude_ma > 0.0
+    on, measured = found.amplitude_ma > 0.0, np.flatnonzero(np.isfinite(found.level))
     assert on.any()
-    assert np.isnan(found.level[on]).all()
-    assert np.isfinite(found.level[~on]).any()
+    assert not on[measured].any()
+    assert measured[0] == 65 + 1
 
 
 def test_seizures_are_found_from_the_permittivity_alone():
