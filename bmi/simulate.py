@@ -53,6 +53,7 @@ def simulate(
     *,
     intention: Intention | None = None,
     keep_features: bool = False,
+    observe: Callable[[World, Line, Therapy | None], None] | None = None,
 ) -> Simulated:
     """Run a recipe's blocks on its own simulated participant, in lock-step.
 
@@ -66,6 +67,8 @@ def simulate(
         Estimates labels in place of the recipe's.
     keep_features : bool
         Whether to return the records the learner saw: some 0.9 kB each for 96 features.
+    observe : callable, optional
+        Shown world, line and therapy after every step, to keep what it wants to know; it changes nothing.
 
     Raises
     ------
@@ -85,6 +88,8 @@ def simulate(
             device.arm()
         while not line.blocks.done:
             run.step()
+            if observe is not None:
+                observe(run.world, line, run.therapy)
             if run.k % 200 == 0:
                 progress(line.blocks.current.name, run.share())
     finally:
