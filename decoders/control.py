@@ -160,13 +160,12 @@ class _Looking(_Controller):
         """Return what is wanted at a trusted level, mA."""
 
     def _row(self, y: F64, t: float, trusted: bool) -> float:
-        wants = self._wants
+        wants, self.level_ = self._wants, math.nan
         if wants.item(WANTED) > 0.0:
             if t < wants.item(HOLD_UNTIL) - 1e-9:
                 return float(wants.item(WANTED))
             wants[WANTED] = 0.0
         now = mean(y) if trusted else math.nan
-        self.level_ = math.nan
         if not trusted:
             wants[SEEN] = 0.0
         elif now == now:

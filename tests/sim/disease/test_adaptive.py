@@ -51,7 +51,7 @@ def test_illness_turns_the_stimulator_on_and_it_does_not_hear_itself():
     on, measured = found.amplitude_ma > 0.0, np.flatnonzero(np.isfinite(found.level))
     assert on.any()
     assert not on[measured].any()
-    assert measured[0] == 65 + 1
+    assert measured[0] == 67  # the first row at 0.02 s, rows 0.02 s apart, the end of a block
 
 
 def test_seizures_are_found_from_the_permittivity_alone():
