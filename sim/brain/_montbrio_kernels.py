@@ -25,8 +25,7 @@ class Mass(NamedTuple):
 class Scratch(NamedTuple):
     """Arrays (2, n), written before they are read."""
 
-    now: F64
-    then: F64
+    slope: F64
     ahead: F64
 
 
@@ -50,22 +49,24 @@ def advance(
 
     A row is the rate, the mean potential, and what reached the region from others. What reaches it is held in a step.
     """
-    now, then, ahead = scratch.now, scratch.then, scratch.ahead
+    slope, ahead, n_regions = scratch.slope, scratch.ahead, x.shape[1]
     row = 0
     for t in range(t0, t0 + n):
         exchange(t, x[0], given, wires, noisy)
-        bend(x, wires.drive, mass, now)
         for k in range(2):
-            for i in range(now.shape[1]):
-                ahead[k, i] = x[k, i] + h * now[k, i]
-        bend(ahead, wires.drive, mass, then)
-        for k in range(2):
-            for i in range(now.shape[1]):
-                x[k, i] += 0.5 * h * (now[k, i] + then[k, i])
-        for i in range(now.shape[1]):
+            for i in range(n_regions):
+                ahead[k, i] = x[k, i]
+        for _ in range(2):
+            bend(ahead, wires.drive, mass, slope)
+            for k in range(2):
+                for i in range(n_regions):
+                    step = h * slope[k, i]
+                    ahead[k, i] = x[k, i] + step
+                    x[k, i] += 0.5 * step
+        for i in range(n_regions):
             x[0, i] = max(x[0, i], 0.0)
         if (t + 1) % every == 0:
-            for i in range(now.shape[1]):
+            for i in range(n_regions):
                 shown[row, 0, i] = x[0, i] + given.proxied[i] * (given.proxy[i] - x[0, i])
                 shown[row, 1, i] = x[1, i]
                 shown[row, 2, i] = wires.arrived[i]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from bmi.signals import F32, F64, I64
-from sim._math_kernels import exp64
 from sim._noise_kernels import U64, normals
 
 
@@ -26,10 +26,6 @@ class Loop(NamedTuple):
     theta: float
     per_sigma: float
     most_hz: float
-    alpha: float
-    """Shares by which dendrites and the axonal field approach what drives them in one step."""
-    beta: float
-    gamma: float
     mean_hz: float
     noise_hz: float
     """Standard deviation of the thalamic input in one step."""
@@ -43,20 +39,27 @@ class Loop(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """State, a column a node."""
+    """State, flat arrays; blocks of n values, a value a node."""
 
-    half: F64
-    """(3, n) mV: cortex, reticular nucleus, relay nuclei after the first of the two dendritic filters."""
-    v: F64
-    """(3, n) mV: potentials."""
-    q: F64
-    """(3, n) Hz: rates, scratch."""
-    field: F64
-    """(2, n) Hz: excitatory rate after one and after both halves of the axonal field."""
+    y: F64
+    """(8 n,): the axonal field, Hz, and the potentials of cortex, reticular nucleus and relay nuclei, mV; then each of
+    the four after the first of its two filters."""
     sent: F64
-    """(2, delay, n) Hz: field and relay rate on their way, circular."""
+    """(delay, 2 n) Hz: field and relay rate on their way, circular."""
     common: F64
     """(slots,) common noise of the last steps, circular."""
+
+
+class Scratch(NamedTuple):
+    """Shares of the way that the second and the first filters go in a step, and arrays written before they are read."""
+
+    second: F64
+    """(4 n,)"""
+    first: F64
+    q: F64
+    """(3 n,) Hz: rates."""
+    goal: F64
+    """(4 n,) what first filters approach."""
 
 
 class Random(NamedTuple):
@@ -71,52 +74,50 @@ class Random(NamedTuple):
 @njit(cache=True, nogil=True, error_model="numpy")
 def fire(v: F64, q: F64, loop: Loop) -> None:
     """Write the rates ``q`` that potentials ``v`` amount to."""
-    for k in range(v.shape[0]):
-        row, out = v[k], q[k]
-        for i in range(row.size):
-            out[i] = loop.most_hz / (1.0 + exp64((loop.theta - row[i]) * loop.per_sigma))
+    for i in range(q.size):
+        q[i] = loop.most_hz / (1.0 + math.exp((loop.theta - v[i]) * loop.per_sigma))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def approach(x: F64, target: F64, share: float) -> None:
-    """Move ``x`` by ``share`` of the way to ``target``."""
-    for i in range(x.size):
-        x[i] += share * (target[i] - x[i])
+def filter_on(y: F64, scratch: Scratch) -> None:
+    """Let the second filters approach the first ones, and those their goals."""
+    half = scratch.goal.size
+    for i in range(half):
+        y[i] += scratch.second[i] * (y[half + i] - y[i])
+    for i in range(half):
+        y[half + i] += scratch.first[i] * (scratch.goal[i] - y[half + i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(
-    n: int, first: int, every: int, loop: Loop, gate: F64, lag: I64, nodes: Nodes, drive: F64, random: Random,
+    t0: int, n_steps: int, every: int, loop: Loop, gate: F64, lag: I64, nodes: Nodes, scratch: Scratch, random: Random,
     shown: F64,
 ) -> None:  # fmt: skip
-    """Take ``n`` steps from step ``first`` on; write the cortical potential, mV, into ``shown`` each ``every`` steps.
+    """Take ``n_steps`` from step ``t0`` on; write the cortical potential, mV, into ``shown`` each ``every`` steps.
 
-    ``gate`` (n_nodes,) from 0 to 1; ``lag`` (n_nodes,) steps after which the common input arrives; ``drive`` (3, n)
-    is scratch.
+    ``gate`` (n,) from 0 to 1; ``lag`` (n,) steps after which the common input arrives.
     """
+    y, q, goal, n = nodes.y, scratch.q, scratch.goal, gate.size
     slots = nodes.common.size
     row = 0
-    for step in range(first, first + n):
-        fire(nodes.v, nodes.q, loop)
-        q, at = nodes.q, step % loop.delay
-        sent_e, sent_s = nodes.sent[0, at], nodes.sent[1, at]
-        normals(random.key, np.uint64(0), np.uint64(step), random.words, random.four)
-        nodes.common[step % slots] = random.flat[gate.size]
-        for i in range(gate.size):
-            common = nodes.common[(step - lag[i]) % slots]
+    for t in range(t0, t0 + n_steps):
+        fire(y[n : 4 * n], q, loop)
+        sent = nodes.sent[t % loop.delay]
+        normals(random.key, np.uint64(0), np.uint64(t), random.words, random.four)
+        nodes.common[t % slots] = random.flat[n]
+        for i in range(n):
+            common = nodes.common[(t - lag[i]) % slots]
             input_hz = loop.mean_hz + loop.noise_hz * (loop.own * random.flat[i] + loop.common * common)
-            relayed = sent_s[i] - loop.depth * gate[i] * (sent_s[i] - loop.rest_hz)
-            drive[0, i] = loop.ee * nodes.field[1, i] + loop.ei * q[0, i] + loop.es * relayed
-            drive[1, i] = loop.re * sent_e[i] + loop.rs * q[2, i]
-            drive[2, i] = loop.se * sent_e[i] + loop.sr * q[1, i] + loop.sn * input_hz
-        for i in range(gate.size):
-            sent_e[i] = nodes.field[1, i]
-            sent_s[i] = q[2, i]
-        approach(nodes.field[1], nodes.field[0], loop.gamma)
-        approach(nodes.field[0], q[0], loop.gamma)
-        for k in range(3):
-            approach(nodes.v[k], nodes.half[k], loop.beta)
-            approach(nodes.half[k], drive[k], loop.alpha)
-        if (step + 1) % every == 0:
-            shown[row] = nodes.v[0]
+            field, relayed = sent[i], sent[n + i]
+            heard = relayed - loop.depth * gate[i] * (relayed - loop.rest_hz)
+            goal[i] = q[i]
+            goal[n + i] = loop.ee * y[i] + loop.ei * q[i] + loop.es * heard
+            goal[2 * n + i] = loop.re * field + loop.rs * q[2 * n + i]
+            goal[3 * n + i] = loop.se * field + loop.sr * q[n + i] + loop.sn * input_hz
+            sent[i] = y[i]
+            sent[n + i] = q[2 * n + i]
+        filter_on(y, scratch)
+        if (t + 1) % every == 0:
+            for i in range(n):
+                shown[row, i] = y[n + i]
             row += 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from numba import njit
 
 from bmi.signals import F64
-from sim._math_kernels import exp64
 from sim.brain._exchange_kernels import Given, Wires, exchange
 
 
@@ -37,32 +37,39 @@ class Mass(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Arrays (2, n), written before they are read."""
+    """Written before it is read; (2, n) but for the last."""
 
-    now: F64
-    then: F64
+    slope: F64
     ahead: F64
     rates: F64
+    current: F64
+    """(n,)"""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fire(current: float, cells: Firing) -> float:
-    """Return the rate, Hz, of cells that receive ``current``, nA."""
-    x = cells.a_per_na_s * current - cells.b_hz
+def fire(current: F64, cells: Firing, rate: F64) -> None:
+    """Write the rates, Hz, of cells that receive ``current``, nA."""
     d = cells.d_s
-    return x / (1.0 - exp64(-d * x)) if abs(d * x) > 1e-7 else 1.0 / d + 0.5 * x
+    for i in range(rate.size):
+        x = cells.a_per_na_s * current[i] - cells.b_hz
+        near = abs(x * d) < 1e-7
+        rate[i] = 1.0 / d + 0.5 * x if near else x / (1.0 - math.exp(-d * x))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bend(x: F64, drive: F64, given: Given, mass: Mass, rates: F64, out: F64) -> None:
+def bend(x: F64, drive: F64, given: Given, mass: Mass, scratch: Scratch) -> None:
     """Write rates, Hz, and slopes of the gates, 1/s, (2, n)."""
+    e, s, rates, slope, current = x[0], x[1], scratch.rates, scratch.slope, scratch.current
     for i in range(drive.size):
-        e, s = x[0, i], x[1, i]
-        own = fire(drive[i] + mass.self_na[i] * e - mass.inhibition_na[i] * s, mass.excitatory)
-        rates[0, i] = own + given.proxied[i] * (given.proxy[i] - own)
-        rates[1, i] = fire(mass.steady_i_na + mass.onto_i_na[i] * e - s, mass.inhibitory)
-        out[0, i] = -e / mass.tau_e_s + (1.0 - e) * mass.gamma * rates[0, i]
-        out[1, i] = -s / mass.tau_i_s + rates[1, i]
+        current[i] = drive[i] + mass.self_na[i] * e[i] - mass.inhibition_na[i] * s[i]
+    fire(current, mass.excitatory, rates[0])
+    for i in range(drive.size):
+        current[i] = mass.steady_i_na + mass.onto_i_na[i] * e[i] - s[i]
+    fire(current, mass.inhibitory, rates[1])
+    for i in range(drive.size):
+        rates[0, i] += given.proxied[i] * (given.proxy[i] - rates[0, i])
+        slope[0, i] = -e[i] / mass.tau_e_s + (1.0 - e[i]) * mass.gamma * rates[0, i]
+        slope[1, i] = -s[i] / mass.tau_i_s + rates[1, i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -74,19 +81,26 @@ def advance(
 
     ``sending`` is ``given`` without proxies: a rate from outside opens the gate, and the gate is what is sent.
     """
-    now, then, ahead, rates = scratch.now, scratch.then, scratch.ahead, scratch.rates
+    slope, ahead, rates, n_regions = scratch.slope, scratch.ahead, scratch.rates, x.shape[1]
     row = 0
     for t in range(t0, t0 + n):
         exchange(t, x[0], sending, wires, noisy)
-        bend(x, wires.drive, given, mass, rates, now)
         for k in range(2):
-            for i in range(now.shape[1]):
-                ahead[k, i] = x[k, i] + dt_s * now[k, i]
-        bend(ahead, wires.drive, given, mass, rates, then)
+            for i in range(n_regions):
+                ahead[k, i] = x[k, i]
+        for _ in range(2):
+            bend(ahead, wires.drive, given, mass, scratch)
+            for k in range(2):
+                for i in range(n_regions):
+                    step = dt_s * slope[k, i]
+                    ahead[k, i] = x[k, i] + step
+                    x[k, i] += 0.5 * step
         for k in range(2):
-            for i in range(now.shape[1]):
-                x[k, i] = min(max(x[k, i] + 0.5 * dt_s * (now[k, i] + then[k, i]), 0.0), 1.0)
+            for i in range(n_regions):
+                x[k, i] = min(max(x[k, i], 0.0), 1.0)
         if (t + 1) % every == 0:
-            shown[row, :2] = rates
-            shown[row, 2] = x[0]
+            for i in range(n_regions):
+                shown[row, 0, i] = rates[0, i]
+                shown[row, 1, i] = rates[1, i]
+                shown[row, 2, i] = x[0, i]
             row += 1

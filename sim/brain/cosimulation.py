@@ -206,7 +206,7 @@ class Cosimulation:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return 0.03 + self.network.cost + self.neurons.cost
+        return 0.05 + self.network.cost + self.neurons.cost
 
     def bind(self, seed: int) -> None:
         """Bind both sides and what is between them.

@@ -108,7 +108,7 @@ class MontbrioPazoRoxin:
         )  # fmt: skip
         self._exchange = Exchange(self, drive=self.drive, unit=self.tau_s, seed=seed)
         self._x: F64 = np.zeros((2, n))
-        self._scratch = Scratch(*(np.zeros((2, n)) for _ in range(3)))
+        self._scratch = Scratch(*(np.zeros((2, n)) for _ in range(2)))
         self.reset()
         self.step(self._exchange.n_ms)
         self.reset()

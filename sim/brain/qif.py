@@ -63,7 +63,7 @@ class QIF:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return 0.1 * self.n_neurons / 10_000 * 1e-4 / self.dt_s
+        return 0.11 * self.n_neurons / 10_000 * 1e-4 / self.dt_s
 
     def bind(self, seed: int) -> None:
         """Lay out the inputs; draw the potentials from ``seed``; compile.

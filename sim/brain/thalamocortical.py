@@ -41,7 +41,7 @@ from annotated_types import Ge, Gt, Le
 
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
-from sim.brain._thalamocortical_kernels import Loop, Nodes, Random, advance
+from sim.brain._thalamocortical_kernels import Loop, Nodes, Random, Scratch, advance
 from sim.component import Noise, Port, checked, whole_steps
 
 SHOWN_HZ = 1000.0
@@ -139,12 +139,11 @@ class Rhythm:
         self._loop = self._numbers()
         noise = Noise(seed, self.name, self.n + 1)
         self._random = Random(noise.key, noise.words, noise.four, noise.four.reshape(-1))
-        n, delay = self.n, self._loop.delay
-        self._nodes = Nodes(
-            half=np.zeros((3, n)), v=np.zeros((3, n)), q=np.zeros((3, n)), field=np.zeros((2, n)),
-            sent=np.zeros((2, delay, n)), common=np.zeros(int(self._lag.max()) + 1),
-        )  # fmt: skip
-        self._drive = np.zeros((3, n))
+        n, dt = self.n, self.dt_s
+        alpha, beta, gamma = (-math.expm1(-dt * rate) for rate in (self.alpha_per_s, self.beta_per_s, self.gamma_per_s))
+        self._nodes = Nodes(np.zeros(8 * n), np.zeros((self._loop.delay, 2 * n)), np.zeros(int(self._lag.max()) + 1))
+        second, first = (np.repeat([gamma, rate, rate, rate], n) for rate in (beta, alpha))
+        self._scratch = Scratch(second, first, np.zeros(3 * n), np.zeros(4 * n))
         self._gate, self._amplitude, self._at = np.zeros(n), np.ones(n), np.zeros(1, np.int64)
         self.reset()
         self.step(1)
@@ -152,11 +151,10 @@ class Rhythm:
 
     def _numbers(self) -> Loop:
         dt = self.dt_s
-        alpha, beta, gamma = (-math.expm1(-dt * rate) for rate in (self.alpha_per_s, self.beta_per_s, self.gamma_per_s))
         return Loop(
             self.nu_ee_mv_s, self.nu_ei_mv_s, self.nu_es_mv_s, self.nu_re_mv_s, self.nu_rs_mv_s, self.nu_se_mv_s,
             self.nu_sr_mv_s, self.nu_sn_mv_s, self.theta_mv, 1.0 / self.sigma_mv, self.most_hz,
-            alpha, beta, gamma, self.input_hz, self.noise_hz_rs / math.sqrt(dt),
+            self.input_hz, self.noise_hz_rs / math.sqrt(dt),
             math.sqrt(1.0 - self.shared), math.sqrt(self.shared), self.depth, float(self.rest_hz_[2]),
             max(1, round(self.delay_s / dt)),
         )  # fmt: skip
@@ -208,7 +206,7 @@ class Rhythm:
         """Advance by ``n`` steps; return ``psp`` (n_rows, n), mV."""
         t = int(self._at[0])
         shown = np.empty(((t + n) // self._every - t // self._every, self.n))
-        advance(n, t, self._every, self._loop, self._gate, self._lag, self._nodes, self._drive, self._random, shown)
+        advance(t, n, self._every, self._loop, self._gate, self._lag, self._nodes, self._scratch, self._random, shown)
         self._at[0] = t + n
         shown -= self.rest_mv_[0]
         shown *= self.shown_scale * self._amplitude
@@ -218,8 +216,8 @@ class Rhythm:
         """Return every array that changes, by name."""
         a = self._nodes
         return {
-            "half": a.half, "v": a.v, "field": a.field, "sent": a.sent, "common": a.common, "gate": self._gate,
-            "amplitude": self._amplitude, "step": self._at,
+            "y": a.y, "sent": a.sent, "common": a.common, "gate": self._gate, "amplitude": self._amplitude,
+            "step": self._at,
         }  # fmt: skip
 
     def reset(self) -> None:
@@ -227,9 +225,6 @@ class Rhythm:
         for array in self.state().values():
             array[...] = 0
         self._amplitude[:] = 1.0
-        a, v, q = self._nodes, self.rest_mv_, self.rest_hz_
-        a.half[:] = v[:, None]
-        a.v[:] = v[:, None]
-        a.field[:] = q[0]
-        a.sent[0] = q[0]
-        a.sent[1] = q[2]
+        q, v = self.rest_hz_, self.rest_mv_
+        self._nodes.y.reshape(2, 4, self.n)[:] = np.array([q[0], *v])[:, None]
+        self._nodes.sent.reshape(-1, 2, self.n)[:] = q[[0, 2], None]

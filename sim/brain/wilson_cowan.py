@@ -121,7 +121,7 @@ class WilsonCowan:
         self._mass = Mass(**p, low_e=low_e, low_i=low_i, q=q)
         self._exchange = Exchange(self, drive=self.drive, seed=seed)
         self._x: F64 = np.zeros((2, n))
-        self._scratch = Scratch(*(np.zeros((2, n)) for _ in range(3)))
+        self._scratch = Scratch(*(np.zeros((2, n)) for _ in range(2)))
         self.reset()
         self.step(self._exchange.n_ms)
         self.reset()

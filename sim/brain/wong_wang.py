@@ -94,7 +94,7 @@ class WongWang:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return (0.001 + 0.018 * self.n / 84) * 5e-4 / self.dt_s
+        return (0.001 + 0.021 * self.n / 84) * 5e-4 / self.dt_s
 
     def bind(self, seed: int) -> None:
         """Lay out the tracts; allocate; compile. ``seed`` draws the noise only.
@@ -118,7 +118,7 @@ class WongWang:
         self._exchange = Exchange(self, drive=drive, seed=seed, weight=float(coupling[0]))
         self._sending = self._exchange.given._replace(proxied=np.zeros(n))
         self._x: F64 = np.zeros((2, n))
-        self._scratch = Scratch(*(np.zeros((2, n)) for _ in range(4)))
+        self._scratch = Scratch(np.zeros((2, n)), np.zeros((2, n)), np.zeros((2, n)), np.zeros(n))
         self.reset()
         self.step(self._exchange.n_ms)
         self.reset()
