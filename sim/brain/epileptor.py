@@ -17,7 +17,7 @@ from sim.brain.connectome import Connectome
 from sim.brain.network import PerRegion, forget, lines, per_region, rows_each_ms, size
 from sim.component import Noise, Port, checked, whole_steps
 
-STEP = 0.1
+STEP = 0.05
 """Longest step, in units of the model's time."""
 SILENT = -2.07
 """Excitability below which a lone region has a stable state of rest, with a margin."""
@@ -75,7 +75,7 @@ class Epileptor:
     """A unit of the model's time, s: at 0.01 a seizure of 1174 units lasts 12 s, and one is due each 20 s at most."""
     method: Literal["heun", "euler"] = "heun"
     dt_s: Annotated[float, Gt(0)] = 5e-4
-    """Step, s: at most 0.1 unit, a whole part of 1 ms."""
+    """Step, s: at most 0.05 units, a whole part of 1 ms."""
 
     @property
     def n(self) -> int:
@@ -121,7 +121,7 @@ class Epileptor:
         self._x0 = per_region(self.name, "x0", self.x0, n)
         self._rest1 = per_region(self.name, "rest1", self.rest1, n)
         self._clock = kernels.Clockwork(dt, self._n_ms, self.method == "heun", bool(noise.any()))
-        self._lines = lines(self.name, self.connectome, self.speed_m_s, self.dt_s)
+        self.lines_ = lines(self.name, self.connectome, self.speed_m_s, self.dt_s)
         self._weights = np.zeros((1, 1)) if self.connectome is None else self.connectome.weights
         self._noise = Noise(seed, self.name, 2 * n)
 
@@ -170,7 +170,7 @@ class Epileptor:
         rows = (t + n) // self._n_ms - t // self._n_ms
         lfp, slow = np.empty((rows, self.n)), np.empty((rows, self.n))
         kernels.advance(
-            self._noise.key, t, n, self._clock, self._given, self._lines, self._x, self._scratch, lfp, slow
+            self._noise.key, t, n, self._clock, self._given, self.lines_, self._x, self._scratch, lfp, slow
         )
         self._at[0] = t + n
         return lfp, slow
@@ -178,7 +178,7 @@ class Epileptor:
     def state(self) -> Mapping[str, AnyArray]:
         """Return every array that changes, by name."""
         n, given = self.n, self._given
-        own: dict[str, AnyArray] = {"step": self._at, "sent": self._lines.sent, "arriving": self._lines.arriving}
+        own: dict[str, AnyArray] = {"step": self._at, "sent": self.lines_.sent, "arriving": self.lines_.arriving}
         own |= {name: self._x[k * n : (k + 1) * n] for k, name in enumerate(VARIABLES)}
         own |= {f"input.{k}": getattr(given, k) for k in ("x0", "afferent", "efferent")}
         return own | {"input.stimulus": self._stimulus, "rest1": given.rest1, "total": given.total}
@@ -189,7 +189,7 @@ class Epileptor:
         for port, value in (("x0", self._x0), ("stimulus", 0.0), ("afferent", 1.0), ("efferent", 1.0)):
             self.receive(port, np.broadcast_to(value, (self.n,)))
         self._x[:] = rest(np.minimum(self._x0, SILENT)).reshape(-1)
-        forget(self._lines, self._x[: self.n])
+        forget(self.lines_, self._x[: self.n])
 
 
 def rest(x0: F64) -> F64:

@@ -131,7 +131,7 @@ class JansenRit:
         sd = per_region(self.name, "noise_hz", self.noise_hz, n, 0.0) * np.sqrt(1e-3 / self.dt_s)
         heun = self.method == "heun"
         self._clock = kernels.Clockwork(self.dt_s, self._n_ms, heun, bool(sd.any()))
-        self._lines = lines(self.name, self.connectome, self.speed_m_s, self.dt_s)
+        self.lines_ = lines(self.name, self.connectome, self.speed_m_s, self.dt_s)
         self._noise = Noise(seed, self.name, n)
 
         def zeros(k: int = 1) -> F64:
@@ -187,7 +187,7 @@ class JansenRit:
         rows = (t + n) // self._n_ms - t // self._n_ms
         psp, rate = np.empty((rows, self.n)), np.empty((rows, self.n))
         kernels.advance(
-            self._noise.key, t, n, self._clock, self._mass, self._given, self._lines, self._region, self._scratch,
+            self._noise.key, t, n, self._clock, self._mass, self._given, self.lines_, self._region, self._scratch,
             psp, rate,
         )  # fmt: skip
         self._at[0] = t + n
@@ -196,8 +196,8 @@ class JansenRit:
     def state(self) -> Mapping[str, AnyArray]:
         """Return every array that changes, by name."""
         own: dict[str, AnyArray] = {
-            "step": self._at, "y": self._region.y, "dy": self._region.dy, "sent": self._lines.sent,
-            "arriving": self._lines.arriving,
+            "step": self._at, "y": self._region.y, "dy": self._region.dy, "sent": self.lines_.sent,
+            "arriving": self.lines_.arriving,
         }  # fmt: skip
         own |= {f"input.{k}": v for k, v in self._inputs.items()}
         own |= {f"mass.{k}": v for k, v in self._mass._asdict().items() if k != "noise"}
@@ -213,7 +213,7 @@ class JansenRit:
         self._region.dy[:] = 0.0
         n, mass = self.n, self._mass
         kernels.fire(self._region.y[:n], mass.half[:n], mass.steep[:n], self._scratch.sent)
-        forget(self._lines, self._scratch.sent * mass.top)
+        forget(self.lines_, self._scratch.sent * mass.top)
 
     def _apply(self) -> None:
         """Write what a region is and what it is given, for the present inputs."""

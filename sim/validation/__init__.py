@@ -125,6 +125,7 @@ def _all() -> list[Check]:
         closed_loop,
         connectomes,
         cosimulation,
+        delays,
         drugs,
         epilepsy,
         exact,
@@ -151,7 +152,7 @@ def _all() -> list[Check]:
 
     topics = (
         membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
-        masses, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
+        masses, delays, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
         epilepsy, closed_loop, parkinson, spreading, recovery, implants, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]
