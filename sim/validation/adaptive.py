@@ -202,9 +202,9 @@ def landscape() -> Iterator[Row]:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("C9", "adaptive stimulation, constant illness", 22.0, steady),
-    Check("C9", "adaptive stimulation, medication cycle", 45.0, cycle),
-    Check("C9", "sham stimulation of a healthy network", 20.0, sham),
+    Check("C9", "adaptive stimulation, constant illness", 20.0, steady),
+    Check("C9", "adaptive stimulation, medication cycle", 30.0, cycle),
+    Check("C9", "sham stimulation of a healthy network", 17.0, sham),
     Check("C9", "latency of the loop", 1.0, latency),
     Check("C9", "duty and amplitude of stimulation that does not listen", 20.0, landscape),
 )

@@ -12,7 +12,7 @@ from sim.validation.closed_loop import ON, Bout, Run, false_trains, seizures
 
 def loop(controller, seed=1):
     return ClosedLoop(
-        component=Epileptor(noise=0.03, dt_s=1e-3), senses="lfp", stages=[("ictal", {})], controller=controller,
+        component=Epileptor(noise=0.03), senses="lfp", stages=[("ictal", {})], controller=controller,
         port="stimulus", drive=lambda ma: [-ma], amplitude_limit_ma=4.0, field_sd=0.01, seed=seed,
         program=StimulusProgram(frequency_hz=130.0, pulse_us=200.0, electrode_area_mm2=6.0),
     )  # fmt: skip
