@@ -154,6 +154,12 @@ def _cosimulation() -> Component:
     )  # fmt: skip
 
 
+def _patient() -> Component:
+    from sim.patient.patient import Patient
+
+    return Patient()
+
+
 FACTORIES: dict[str, Callable[[], Component]] = {
     "16 point cells": _cells,
     "4 cables of 20 compartments": _cable,
@@ -173,6 +179,7 @@ FACTORIES: dict[str, Callable[[], Component]] = {
     "84 Wilson-Cowan masses, dense": _wilson_cowan,
     "84 Wong-Wang masses, dense": _wong_wang,
     "6 nodes of mu and alpha": _rhythm,
+    "the whole patient": _patient,
     "10000 QIF": _qif,
     "10000 QIF among 5 masses": _cosimulation,
 }

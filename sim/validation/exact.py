@@ -154,11 +154,21 @@ def _six() -> Connectome:
     return Connectome(labels=tuple("abcdef"), weights=weights, lengths_mm=lengths)
 
 
+def _patient() -> tuple[Callable[[], Component], Drive, float]:
+    from sim.patient.patient import Patient
+
+    drive = [("velocity", 0.0, (150.0, 0.0)), ("velocity", 0.61, (0.0, -200.0)), ("reward", 0.7, 1.0),
+             ("dopamine_loss", 0.2, 1.0), ("stn", 0.9, (3.0, 130.0, 3e-4)), ("nav11", 1.1, 0.65),
+             ("excitability", 0.3, -1.6), ("focus", 1.2, 2.0), ("snr", 0.5, 0.7), ("dead", 0.5, 0.1)]  # fmt: skip
+    return Patient, drive, 2.0
+
+
 SUBJECTS = {
     "cells": _cells, "cable": _cable, "synapse": _synapse, "plastic": _plastic, "lif": _lif, "adex": _adex,
     "cobahh": _cobahh, "tissue": _tissue, "basal-ganglia": _ganglia, "stimulator": _stimulator,
     "jansen-rit": _jansen_rit, "epileptor": _epileptor,
     "montbrio": _montbrio, "wilson-cowan": _wilson_cowan, "wong-wang": _wong_wang, "rhythm": _rhythm, "qif": _qif,
+    "patient": _patient,
 }  # fmt: skip
 """A run of every registered component: how it is made, what it is given, for how long."""
 
