@@ -39,7 +39,7 @@ class LineLength:
 
     Notes
     -----
-    *Realtime*: once a chunk; 256 channels ~0.5 µs a sample; allocates nothing but array views.
+    *Realtime*: once a chunk; 256 channels ~1 µs a sample; allocates nothing but array views.
     """
 
     window_s: Annotated[float, Gt(0)] = 0.5
