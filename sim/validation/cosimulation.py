@@ -19,7 +19,7 @@ from bmi.signals import F64
 from sim.brain.connectome import Connectome
 from sim.validation import Check, Row, between, holds, near
 
-SECONDS, SEED, N, HUB, GAIN, NOISE = 60.0, 4, 10_000, 0, 4.0, 2.0
+SECONDS, SEED, N, HUB, GAIN, NOISE = 40.0, 4, 10_000, 0, 4.0, 2.0
 SELF = f"self-consistency with the run of masses alone; {SECONDS:g} s, seed {SEED}"
 WINDOW_MS = 5
 
