@@ -10,21 +10,23 @@ import typer
 
 from bmi.errors import ContractError
 
-PEERS = ("brian2", "jaxley")
-PARTS = ("networks", "cable", "scaling", "costs")
+PEERS = ("brian2", "jaxley", "tvb", "vbi", "cubnm", "tvboptim")
+PARTS = ("networks", "cable", "brains", "scaling", "costs")
 
 
 def simulator(
     peer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PYTHON", help="An interpreter that has brian2 or jaxley; this one's by default."),
+        typer.Option(metavar="NAME=PYTHON", help="An interpreter that has a peer; this one's by default."),
     ] = None,
     part: Annotated[list[str] | None, typer.Option(help=f"Only this: {', '.join(PARTS)}.")] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Seeds of each network, ours and the peer's in turn.")] = 10,
     quick: Annotated[bool, typer.Option("--quick", help="Shorter and coarser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Networks and cables beside Brian2 and Jaxley, 1 000 to 100 000 neurons, and what every component costs.
+    """Networks, cables and whole brains beside other simulators, growth with size, and what every component costs.
+
+    Peers: brian2 for networks, jaxley for cables, tvb, vbi, cubnm and tvboptim for whole brains.
 
     Example:  [bold]bmi bench simulator --peer brian2=~/brian2/bin/python --peer jaxley=~/jaxley/bin/python[/bold]
     """
@@ -88,6 +90,7 @@ def measure(
     import os
     import platform
 
+    from sim.bench.brains import brains
     from sim.bench.cable import cable
     from sim.bench.costs import costs
     from sim.bench.networks import networks
@@ -96,6 +99,7 @@ def measure(
     measured: dict[str, Callable[[], Any]] = {
         "networks": lambda: networks(peers, 2 if quick else seeds, quick, progress),
         "cable": lambda: cable(peers, quick),
+        "brains": lambda: brains(peers, quick, progress),
         "scaling": lambda: scaling(quick, progress),
         "costs": lambda: costs(quick, progress),
     }
@@ -129,6 +133,13 @@ def show(result: dict[str, Any]) -> None:
     if "cable" in result:
         figures = {k: v for k, v in result["cable"].items() if isinstance(v, int | float)}
         _table(result["cable"].get("what", "cable"), {"multiscale-bmi": figures})
+    if "brains" in result:
+        from sim.bench.brains import tables, verdicts
+
+        for title, rows in tables(result["brains"]):
+            _table(title, rows)
+        for verdict in verdicts(result["brains"]):
+            typer.echo(verdict)
     if "scaling" in result:
         _table("neurons", {f"{r['neurons']:,}": {k: v for k, v in r.items() if k != "neurons"}
                            for r in result["scaling"]})  # fmt: skip

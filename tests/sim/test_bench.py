@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bmi.cli import app
 from bmi.errors import ContractError
-from sim.bench import PARTS, chosen, interpreters, measure, show
+from sim.bench import PARTS, PEERS, chosen, interpreters, measure, show
 from sim.bench.costs import FACTORIES, cost
 from sim.bench.networks import Peer, _told
 from sim.bench.scaling import INPUTS, size
@@ -110,7 +110,7 @@ def test_every_component_of_the_simulator_is_in_it():
 def test_the_command_prints_one_json_and_gives_the_processor_back():
     allowed = os.sched_getaffinity(0)
     result = measure({}, (), 2, True)
-    assert result["peers"] == {"brian2": "not installed", "jaxley": "not installed"}
+    assert result["peers"] == dict.fromkeys(PEERS, "not installed")
     done = CliRunner().invoke(app, ["bench", "simulator", "--part", "none"])
     assert isinstance(done.exception, ContractError)
     assert os.sched_getaffinity(0) == allowed
