@@ -116,7 +116,7 @@ def test_ours_is_measured_beside_a_peer_or_alone(tvb, tmp_path):
 
 
 def test_a_curve_tells_what_regions_and_tracts_cost(tmp_path, capsys):
-    rows = curve((16,), None, tmp_path, True, lambda _: None)
+    rows = curve((16,), None, tmp_path, lambda _: None)
     assert [r["model"] for r in rows] == list(BARS)
     assert all(0.0 < r["ns_region_step"] < 1e5 for r in rows)
     told = {
