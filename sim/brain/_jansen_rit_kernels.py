@@ -147,8 +147,7 @@ def send(rate: F64, mass: Mass, given: Given, out: F64) -> None:
     """Write what leaves each region (n,), Hz."""
     top, proxied, proxy, efferent = mass.top, given.proxied, given.proxy, given.efferent
     for i in range(out.size):
-        own = top[i] * rate[i]
-        out[i] = efferent[i] * (own + proxied[i] * (proxy[i] - own))
+        out[i] = efferent[i] * (proxy[i] if proxied[i] > 0.0 else top[i] * rate[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -199,6 +198,5 @@ def advance(
             for i in range(n):
                 psp[row, i] = psps[i]
             for i in range(n):
-                own = mass.top[i] * firing[i]
-                rate[row, i] = own + given.proxied[i] * (given.proxy[i] - own)
+                rate[row, i] = given.proxy[i] if given.proxied[i] > 0.0 else mass.top[i] * firing[i]
             row += 1
