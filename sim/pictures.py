@@ -54,20 +54,26 @@ def show(name: str, path: Path, *, seed: int = 1) -> str:
 
 
 def _pictures() -> dict[str, Callable[[Figure, int], str]]:
+    from sim import pictures_brain as brain
     from sim import pictures_cells as cells
     from sim import pictures_circuits as circuits
+    from sim import pictures_masses as masses
+    from sim import pictures_patient as patient
+    from sim import pictures_sensors as sensors
     from sim import pictures_stimulation as stimulation
 
     return {
         "cells": cells.cells, "cable": cells.cable, "synapse": cells.synapse, "plasticity": circuits.plasticity,
         "network": circuits.network, "tissue": circuits.tissue, "basal-ganglia": circuits.basal_ganglia,
-        "stimulation": stimulation.stimulation, "drugs": cells.drugs,
+        "stimulation": stimulation.stimulation, "drugs": cells.drugs, "masses": masses.masses, "rhythm": masses.rhythm,
+        "seizures": masses.seizures, "connectome": brain.connectome, "connectivity": brain.connectivity,
+        "head": sensors.head, "array": sensors.array, "year": sensors.year, "patient": patient.patient,
     }  # fmt: skip
 
 
-def grid(figure: Figure, rows: int, columns: int) -> list[Axes]:
-    """Return the axes of a page, row by row, plain."""
-    found: list[Any] = list(np.ravel(figure.subplots(rows, columns)))
+def grid(figure: Figure, rows: int, columns: int, **sizes: Any) -> list[Axes]:
+    """Return the axes of a page, row by row, plain; ``sizes`` as of ``Figure.subplots``."""
+    found: list[Any] = list(np.ravel(figure.subplots(rows, columns, **sizes)))
     for axes in found:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
@@ -79,6 +85,11 @@ def label(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_xlabel(x, fontsize=8)
     axes.set_ylabel(y, fontsize=8)
+
+
+def small(axes: Axes, **where: Any) -> None:
+    """Add a legend, small and plain."""
+    axes.legend(**{"frameon": False, "fontsize": 8} | where)
 
 
 def raster(axes: Axes, spikes: AnyArray, dt_s: float, colour: str = "k", every: int = 1) -> None:
