@@ -13,7 +13,7 @@ from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim.brain import _jansen_rit_kernels as kernels
 from sim.brain.connectome import Connectome
-from sim.brain.network import PerRegion, forget, lines, per_region, rows_each_ms, size
+from sim.brain.network import PerRegion, forget, lines, per_region, rows_each_ms, size, tract_count
 from sim.component import Noise, Port, checked, whole_steps
 
 SCALES = ("he", "cip", "cep", "afferent", "efferent", "local")
@@ -114,7 +114,7 @@ class JansenRit:
     @property
     def cost(self) -> float:
         """Core-seconds a simulated second."""
-        return (0.004 + 0.009 * self.n / 84) * 5e-4 / self.dt_s
+        return (0.002 + 7e-5 * self.n + 8e-7 * tract_count(self.connectome)) * 5e-4 / self.dt_s
 
     def bind(self, seed: int) -> None:
         """Lay out the tracts; allocate; compile. ``seed`` draws the noise only.

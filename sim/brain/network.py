@@ -70,6 +70,11 @@ def size(connectome: Connectome | None) -> int:
     return 1 if connectome is None else connectome.n
 
 
+def tract_count(connectome: Connectome | None) -> int:
+    """Return how many tracts there are."""
+    return 0 if connectome is None else int(np.count_nonzero(connectome.weights))
+
+
 def per_region(name: str, field: str, value: PerRegion | AnyArray, n: int, least: float = -math.inf) -> F64:
     """Return a parameter as an array (n,) of its own.
 
