@@ -62,7 +62,6 @@ class Slow(NamedTuple):
 STATISTICS: Mapping[str, str] = {
     "alpha_peak": "frequency of the highest power from 5 to 14 Hz, mean over channels, Hz",
     "beta_power": "power from 13 to 35 Hz",
-    "connectivity": "mean correlation of the parameter's region with all others",
     "crossings": "threshold crossings a second, mean over channels, Hz",
     "line_length": "mean absolute difference of neighbouring samples, channel nearest the focus",
     "modulation": "standard deviation over directions of the mean rate, mean over channels, Hz",
@@ -103,11 +102,11 @@ THETA: Mapping[str, Slow] = {
     ),
     "tau": Slow(
         0.0, 0.0, 1.0, 1.0, "", True, S, "damage by toxic tau, share of the greatest",
-        (Effect("eeg", "connectivity", -1),),
+        (Effect("eeg", "mu_power", -1),),
     ),
     "lesion": Slow(
         0.0, 0.0, 1.0, 0.5, "", True, R, "share of a region's tracts and of its gain that is lost",
-        (Effect("eeg", "connectivity", -1),),
+        (Effect("eeg", "mu_power", -1),),
     ),
     "excitability": Slow(
         -2.2, -3.0, -1.2, -1.6, "", False, S, "x0 of the Epileptor at the focus; seizures begin above -2.0625",

@@ -10,7 +10,15 @@ from bmi.simulate import simulate
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FEW = 2
-SMALLER = {"broadband": {"world.n_channels": 32, "world.chunk_s": 0.005, "blocks.0.seconds": 15}}
+LIGHT = {"world.patient": {"ganglia": None, "probes": None}, "blocks.0.seconds": 20}
+SMALLER = {
+    "broadband": {"world.n_channels": 32, "world.chunk_s": 0.005, "blocks.0.seconds": 15},
+    "patient_center_out": LIGHT,
+    "adaptive_dbs": {"world.patient": {"probes": None}, "blocks.0.seconds": 20},
+    "molecule_to_command": LIGHT | {"blocks.1.seconds": None},
+    "seizure_abort": LIGHT | {"blocks.1.seconds": None},
+    "year_in_ten_minutes": LIGHT | {"blocks.1.seconds": None},
+}
 """What a recipe is cut down to here; as it ships it runs under ``-m bars``."""
 
 
