@@ -109,7 +109,9 @@ def head_from_above(axes: Axes, brain: Connectome, marks: Mapping[str, Mark], *,
                     markerscale=0.6)  # fmt: skip
 
 
-def matrix(axes: Axes, values: AnyArray, brain: Connectome, *, cmap: str, limits: tuple[float, float], unit: str) -> None:
+def matrix(
+    axes: Axes, values: AnyArray, brain: Connectome, *, cmap: str, limits: tuple[float, float], unit: str
+) -> None:
     """Draw a value for each pair of regions, left then right hemisphere, by lobe in each."""
     half = brain.n // 2
     kind = lobes(brain)

@@ -170,7 +170,7 @@ def seizures(figure: Figure, seed: int, *, seconds: float = 100.0) -> str:
     axes[0].plot(t, lfp, color="k", lw=0.35, rasterized=True)
     axes[0].plot(t, slow - 8.0, color=COLOURS[1], lw=1.6)
     axes[0].text(60.5, slow[-1] - 8.0, "z - 8", color=COLOURS[1], fontsize=8)
-    label(axes[0], "one region, x0 -1.6: seizures and the slow permittivity z", "time, s", "field x1 - x2, model's units")
+    label(axes[0], "one region, x0 -1.6: seizures and the slow permittivity z", "time, s", "field x1 - x2")
     axes[1].plot(slow, lfp, color="k", lw=0.25, alpha=0.7, rasterized=True)
     label(axes[1], "the same: rest, onset where z is low, end where it is high", "z", "field")
     x0 = np.linspace(-2.4, -1.4, 21)

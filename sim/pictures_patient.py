@@ -83,7 +83,8 @@ def draw(figure: Figure, lived: Lived, seed: int) -> None:
     head_from_above(head, brain.connectome_, _marks(lived.patient))
     label(head, f"{brain.n_regions} regions, the strongest third of their tracts", "", "")
     _recordings(right, lived)
-    panels = [*grid(middle, 1, 4, width_ratios=(1.0, 1.0, 0.58, 1.05)), *grid(bottom, 1, 3, width_ratios=(1.0, 1.0, 1.9))]
+    panels = grid(middle, 1, 4, width_ratios=(1.0, 1.0, 0.58, 1.05))
+    panels += grid(bottom, 1, 3, width_ratios=(1.0, 1.0, 1.9))
     _scalp(panels[0], lived)
     _ganglia(panels[1], seed)
     _together(panels[2], lived)
@@ -117,7 +118,8 @@ def hue(angle: F64 | float) -> AnyArray:
 
 def _recordings(figure: Figure, lived: Lived) -> None:
     """Draw what every sensor shows while the patient rests and then reaches, on one clock."""
-    intended, raster, lfp, eeg, field = axes = figure.subplots(5, 1, sharex=True, height_ratios=(0.3, 1.5, 0.6, 0.75, 0.3))
+    axes = figure.subplots(5, 1, sharex=True, height_ratios=(0.3, 1.5, 0.6, 0.75, 0.3))
+    intended, raster, lfp, eeg, field = axes
     seconds = min(SHOWN_S, len(lived.rest["spikes"]) / 1e3, len(lived.reach["spikes"]) / 1e3)
     shown = {k: _around(lived, k, seconds) for k in ("spikes", "lfp", "eeg", "field")}
     _intended(intended, lived, seconds)
@@ -221,7 +223,7 @@ def _spread(direction: F64, depth: F64, n: int = 4) -> I64:
 def _spike_tuning(axes: Axes, lived: Lived) -> None:
     direction, depth, rate = tuned(lived)
     _curves(axes, lived.angles, rate, _spread(direction, depth), lived.patient.labels("spikes"))
-    small(axes, fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.04), handlelength=1.0, columnspacing=1.0)
+    small(axes, fontsize=7, ncols=4, loc="upper center", handlelength=1.0, columnspacing=1.0)
     axes.set_ylim(0.0, 1.25 * axes.get_ylim()[1])
     label(axes, "tuning of four electrodes; a dot is one reach", "direction, degrees", "crossings, Hz")
 
@@ -308,7 +310,8 @@ def _sodium(axes: Axes) -> None:
         curve = fi_curve("pv", {"na": share})
         axes.plot(curve.current_ua_cm2, curve.rate_hz, color=colour, lw=2, label=f"Nav1.1 {share:g}")
         axes.plot(curve.block_ua_cm2, curve.rate_hz[-1], "x", ms=6, mew=2, color=colour)
-        onset.plot([0.0, curve.rheobase_ua_cm2, *curve.current_ua_cm2], [0.0, 0.0, *curve.rate_hz], color=colour, lw=1.6)
+        onset.plot(curve.current_ua_cm2, curve.rate_hz, color=colour, lw=1.6)
+        onset.plot([0.0, curve.rheobase_ua_cm2], [0.0, 0.0], color=colour, lw=1.6)
     onset.set_xlim(0.0, 1.0)
     onset.set_ylim(0.0, 80.0)
     onset.tick_params(labelsize=6, length=2, pad=1)
@@ -344,7 +347,8 @@ def theta(axes: Axes, brain: Connectome, scenario: str = "year") -> None:
         begun.setdefault(_onset(option, brain, days), []).append(option)
     for onset, options in begun.items():
         axes.plot([onset] * 2, [-0.5, len(rows) - 0.5], color="#333333", lw=0.7, ls=(0, (2, 2)))
-        axes.annotate(", ".join(options), (onset, -0.5), xytext=(1, 2), textcoords="offset points", fontsize=7, rotation=24)
+        axes.annotate(", ".join(options), (onset, -0.5), xytext=(1, 2), textcoords="offset points", fontsize=7,
+                      rotation=24)
     bar = axes.figure.colorbar(drawn, ax=axes, pad=0.01)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)

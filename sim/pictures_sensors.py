@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bmi.signals import F64, AnyArray
+from bmi.signals import F64
 from sim.pictures import COLOURS, grid, label, small
 from sim.pictures_brain import outline
 from sim.pictures_patient import theta
@@ -15,6 +15,10 @@ from sim.preparation import Preparation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from sim.brain.connectome import Connectome
+    from sim.sensors.array import Array
+    from sim.sensors.montage import Montage
 
 SEEN = 1.05
 """How far below the ear line a topography goes, in quarter turns from the vertex."""
@@ -99,7 +103,7 @@ def _topography(axes: Axes, seen: F64, values: F64, sensors_mm: F64) -> None:
     outline(axes, SEEN)
 
 
-def _depth(axes: Axes, cap: object) -> None:
+def _depth(axes: Axes, cap: Montage) -> None:
     """Draw the largest potential and field of a dipole by its depth and direction."""
     from sim.sensors.head import Head
     from sim.sensors.meg import helmet
@@ -109,7 +113,7 @@ def _depth(axes: Axes, cap: object) -> None:
     out = np.tile([0.0, 0.0, 1.0], (40, 1))
     along = np.tile([1.0, 0.0, 0.0], (40, 1))
     for way, colour, told in ((out, COLOURS[0], "outward"), (along, COLOURS[5], "along the scalp")):
-        found = Head().eeg(cap, places, normals=way).matrix  # type: ignore[arg-type]
+        found = Head().eeg(cap, places, normals=way).matrix
         axes.semilogy(79.0 - radius, np.ptp(found, axis=0), color=colour, lw=1.8, label=f"EEG, {told}")
     axes.set_yticks([0.2, 0.5, 1.0], ["0.2", "0.5", "1"])
     axes.minorticks_off()
@@ -162,19 +166,17 @@ def array(figure: Figure, seed: int, *, seconds: float = 4.0) -> str:
     return "an array of electrodes: what it hears, and how it ages"
 
 
-def _amplitudes(axes: Axes, sheet: object) -> None:
+def _amplitudes(axes: Axes, sheet: Array) -> None:
     """Draw the depth of troughs by distance, and how sure a spike of such a neuron is to be counted."""
-    from sim.sensors.array import Array
     from sim.sensors.crossings import detected
 
-    assert isinstance(sheet, Array)
     heard = sheet.heard()
     axes.scatter(sheet.distances_um_[0].ravel(), heard.snr.ravel(), s=7, lw=0, c=heard.detected.ravel(), cmap="viridis",
                  vmin=0.5, vmax=1.0)  # fmt: skip
     axes.axhline(sheet.threshold, color=COLOURS[1], lw=1.2)
     axes.text(sheet.reach_um, sheet.threshold + 0.2, "threshold", fontsize=8, color=COLOURS[1], ha="right")
     axes.set_ylim(0.0, None)
-    label(axes, "each neuron heard; blue: half its spikes count, yellow: all", "distance, µm", "trough, SD of the noise")
+    label(axes, "neurons heard; blue: half their spikes count, yellow: all", "distance, µm", "trough, SD of noise")
     inset = axes.inset_axes((0.62, 0.62, 0.36, 0.34))
     snr = np.linspace(0.0, 10.0, 100)
     inset.plot(snr, 100.0 * np.asarray(detected(snr, sheet.threshold)), color=COLOURS[0], lw=1.4)
@@ -182,12 +184,10 @@ def _amplitudes(axes: Axes, sheet: object) -> None:
     inset.tick_params(labelsize=6, length=2)
 
 
-def _aged(axes: list[Axes], sheet: object) -> None:
+def _aged(axes: list[Axes], sheet: Array) -> None:
     """Draw what a year of ageing does: yield, noise and amplitude, and who is still the same."""
     from sim.disease.ageing import Ageing
-    from sim.sensors.array import Array
 
-    assert isinstance(sheet, Array)
     course, days = Ageing(), np.arange(0.0, 366.0, 5.0)
     first = sheet.heard().neuron
     rows = []
@@ -238,13 +238,11 @@ def year(figure: Figure, seed: int) -> str:
     return "a patient's year, by scenario: days and depths are choices, no clinical claims"
 
 
-def _course(axes: Axes, brain: object, scenario: str) -> None:
+def _course(axes: Axes, brain: Connectome, scenario: str) -> None:
     """Draw the parameters that a scenario moves, each from its baseline (0) to a value of clear illness (1)."""
-    from sim.brain.connectome import Connectome
     from sim.disease.options import timeline
     from sim.patient.theta import THETA
 
-    assert isinstance(brain, Connectome)
     within = np.arange(8) / 8.0
     days = np.arange(0.0, 366.0, 4.0)
     table = timeline(scenario, brain).table((days[:, None] + within).ravel())
