@@ -71,6 +71,94 @@ def show(
                           ensure_ascii=False) if as_json else f"{path}: {about}")  # fmt: skip
 
 
+@app.command()
+def story(
+    name: Annotated[str | None, typer.Argument(help="Which demonstration; without it, what there is.")] = None,
+    seeds: Annotated[str, typer.Option(help="Participants, e.g. 0:10 or 3,5,8.")] = "0:10",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    share: Annotated[float, typer.Option(min=0.05, max=1.0, help="Length of the sessions, of the shipped one.")] = 1.0,
+    out: Annotated[Path | None, typer.Option(help="Page: png, svg or pdf; NAME.png by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Run a demonstration on several simulated participants and draw its page. Needs extra 'plot'.
+
+    Example:  [bold]bmi sim story three-patients --jobs 2 --out three_patients.png[/bold]
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sim import stories
+
+    if name is None:
+        known = {k: v.about for k, v in stories.stories().items()}
+        lines = [f"{k}: {about}" for k, about in known.items()]
+        typer.echo(json.dumps(known) if as_json else "\n".join(lines))
+        return
+    wanted = several(seeds)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=len(wanted))
+        done = stories.live(name, wanted, jobs=jobs, share=share, progress=lambda n: bar.update(task, completed=n))
+    path = out or Path(f"{name}.png")
+    stories.draw(done, path)
+    typer.echo(json.dumps({**done, "file": str(path)}, ensure_ascii=False) if as_json else
+               f"{path}: {done['about']}; {len(wanted)} simulated participants. {stories.said(done)}")  # fmt: skip
+
+
+@app.command()
+def theta(
+    scenario: Annotated[str, typer.Argument(help="Course of illness or ageing; 'healthy' by default.")] = "healthy",
+    day: Annotated[float, typer.Option(help="Day since implantation.")] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Print the patient's slow parameters on a day: value, baseline, range, and what a sensor shows of them.
+
+    Example:  [bold]bmi sim theta year --day 200[/bold]
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from sim.brain.generated import generated
+    from sim.disease.options import timeline
+    from sim.patient.theta import THETA
+
+    values = timeline(scenario, generated()).at(day)
+    told = {
+        name: {
+            "value": round(float(values[name].mean()), 4), "baseline": p.baseline, "low": p.low, "high": p.high,
+            "about": p.about, "effects": [f"{e.sensor}: {e.statistic} {'up' if e.sign > 0 else 'down'}"
+                                          for e in p.effects],
+        }
+        for name, p in THETA.items()
+    }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"scenario": scenario, "day": day, "theta": told}, ensure_ascii=False, indent=1))
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("parameter", "value", "healthy", "range", "what it is", "what moves when it is ill"):
+        table.add_column(head, overflow="fold")
+    for name, p in told.items():
+        moved = "[bold]" if p["value"] != p["baseline"] else ""
+        table.add_row(name, f"{moved}{p['value']:g}", f"{p['baseline']:g}", f"{p['low']:g} to {p['high']:g}",
+                      str(p["about"]), "; ".join(p["effects"]))  # fmt: skip
+    Console().print(table)
+
+
+def several(text: str) -> list[int]:
+    """Return the seeds meant by ``0:10`` or ``3,5,8``. Raises BadParameter."""
+    try:
+        if ":" in text:
+            first, last = text.split(":")
+            found = list(range(int(first), int(last)))
+        else:
+            found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 0:
+        raise typer.BadParameter(f"--seeds {text!r}: expected seeds from 0 up, as 0:10 or 3,5,8")
+    return found
+
+
 def _print(rows: list[Row]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bmi.cli.options import Json, Out, RecipeArg, Seed, Set, overrides, show_summary
+from bmi.registry import nearest
 
 if TYPE_CHECKING:
     from bmi.session import Session
 
 NOTICE = "Research use only; not a medical device."
+SUBJECTS = {"population": "center_out", "tissue": "circuit_center_out", "vp01": "patient_center_out"}
+"""Participants of the demo and the recipe each is in: neurons alone, a spiking circuit, the virtual patient."""
 
 
 def demo(
+    subject: Annotated[
+        str, typer.Option(help=f"Who takes part: {', '.join(SUBJECTS)}.", autocompletion=lambda: list(SUBJECTS))
+    ] = "population",
     minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Length of the scored block; 32 trials by default.")
     ] = None,
@@ -36,12 +42,15 @@ def demo(
 
     No hardware, no display, no download. Everything is recorded; the summary says where and how to replay it.
 
-    Examples:  [bold]bmi demo[/bold]   [bold]bmi demo --minutes 10[/bold]   [bold]bmi demo --permute-channels[/bold]
+    Examples:  [bold]bmi demo[/bold]   [bold]bmi demo --subject vp01[/bold]   [bold]bmi demo --permute-channels[/bold]
     """
+    if subject not in SUBJECTS:
+        near = nearest(subject, list(SUBJECTS))
+        raise typer.BadParameter(f"nobody is called {subject!r}{near}; there are {', '.join(SUBJECTS)}")
     more = overrides(set_, session__seed=seed) | _length(trials, minutes)
     if permute_channels:
         more["session.permute_channels"] = True
-    _run("center_out", more, out, svg, as_json)
+    _run(SUBJECTS[subject], more, out, svg, as_json)
 
 
 def run(

@@ -22,6 +22,8 @@ class Story(NamedTuple):
     """Run one seed; the length of its sessions as a share of the shipped one. Its dict is JSON-serialisable."""
     tell: Callable[[Mapping[int, dict[str, Any]]], dict[str, Any]]
     """Put seeds together."""
+    said: Callable[[Mapping[str, Any]], str]
+    """Say in a line what was found."""
 
 
 def stories() -> dict[str, Story]:
@@ -30,10 +32,15 @@ def stories() -> dict[str, Story]:
 
     return {
         "three-patients": Story(
-            "one decoder on a healthy, a parkinsonian and a treated patient", three_patients.live, three_patients.tell
+            "one decoder on a healthy, a parkinsonian and a treated patient", three_patients.live, three_patients.tell,
+            three_patients.said,
         ),
-        "year": Story("a year of an ageing implant in ten minutes, the decoder frozen", year.live, year.tell),
-        "molecule": Story("from sodium channels to a pulse that cuts a seizure short", molecule.live, molecule.tell),
+        "year": Story(
+            "a year of an ageing implant in ten minutes, the decoder frozen", year.live, year.tell, year.said
+        ),
+        "molecule": Story(
+            "from sodium channels to a pulse that cuts a seizure short", molecule.live, molecule.tell, molecule.said
+        ),
     }
 
 
@@ -87,6 +94,23 @@ def live(
 
 def _live(name: str, seed: int, share: float) -> dict[str, Any]:
     return stories()[name].live(seed, share)
+
+
+def said(result: Mapping[str, Any]) -> str:
+    """Return in a line what a story found."""
+    return stories()[result["story"]].said(result)
+
+
+def interval(values: Sequence[float]) -> str:
+    """Return mean and 95 % interval over participants, by bootstrap, in words."""
+    import numpy as np
+
+    found = np.array([v for v in values if v is not None and np.isfinite(v)])
+    if len(found) < 2:
+        return "–" if not len(found) else f"{found[0]:.3g}"
+    means = np.random.default_rng(0).choice(found, (4000, len(found))).mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return f"{found.mean():.3g} [{low:.3g}, {high:.3g}]"
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:

@@ -89,3 +89,13 @@ def tell(found: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         "example": {k: {x: first[k][x] for x in ("eeg_uv", "level", "amplitude_ma", "x0", "rates_hz", "seizures",
                                                  "pulses_s")} for k in ("without", "with")},
     }  # fmt: skip
+
+
+def said(told: Mapping[str, Any]) -> str:
+    """Say in a line what was found."""
+    if told["halved"] is None:
+        return "No seizure was met; give it more seeds or longer sessions"
+    return (
+        f"{100 * told['halved']:.0f} % of {told['n_seizures']} seizures shortened to half or less; "
+        f"{told['false_per_hour']:.2g} false triggers an hour in {told['healthy_hours']:.2g} healthy hours"
+    )

@@ -49,3 +49,11 @@ def tell(found: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     first = next(iter(found.values()))
     told["traces"] = {c: first[c]["path"] for c in CONDITIONS}
     return told
+
+
+def said(told: Mapping[str, Any]) -> str:
+    """Say in a line what was found."""
+    from sim.stories import interval
+
+    each = [f"{c} {interval(b)}" for c, b in zip(told["conditions"], told["bits_s"], strict=True)]
+    return f"Throughput, bits/s: {'; '.join(each)}"

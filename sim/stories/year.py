@@ -56,3 +56,12 @@ def tell(found: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         "days": days.tolist(), "success": rows[:, :, 1].tolist(), "targets_per_s": rows[:, :, 2].tolist(),
         "yield": rows[:, :, 3].tolist(), "theta": moved, "events": [[30.0, "the implant begins to age"]],
     }  # fmt: skip
+
+
+def said(told: Mapping[str, Any]) -> str:
+    """Say in a line what was found."""
+    from sim.stories import interval
+
+    success = np.array(told["success"])
+    first, last = interval(success[:, 0].tolist()), interval(success[:, -1].tolist())
+    return f"Targets reached: {first} around day {told['days'][0]:g}, {last} around day {told['days'][-1]:g}"
