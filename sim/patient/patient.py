@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -88,9 +89,9 @@ class Patient:
     """Time constant with which it follows, s."""
     dt_s: float = 0.001
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Port, ...]:
-        """Intention, stimulation, and every slow parameter."""
+        """Intention, stimulation, and every slow parameter; settled by ``bind``."""
         regions = (self.brain.n_regions,)
         slow = [Port(k, v.unit, regions if v.per_region else (), about=v.about) for k, v in theta.THETA.items()]
         return (
@@ -102,9 +103,9 @@ class Patient:
             *slow,
         )
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Port, ...]:
-        """What sensors measure, then the truth, which is privileged."""
+        """What sensors measure, then the truth, which is privileged; settled by ``bind``."""
         n = self.implants
         return (
             Port("spikes", "count", (n.n_spikes,), 1000.0, "threshold crossings", sensed=True),
@@ -145,6 +146,8 @@ class Patient:
         """
         if self.dt_s != 0.001:
             raise ContractError(f"{self.name}: dt_s is {self.dt_s:g} s, expected 0.001: parts have steps of their own")
+        for settled in ("inputs", "outputs"):  # what is asked for many times a block is made once
+            self.__dict__.pop(settled, None)
         self._tissue = replace(
             self.tissue, name=f"{self.name} tissue", n_dims=self.n_dims, subject=self.subject,
             mass_mv_per_hz=self.heard_mv_per_hz,
