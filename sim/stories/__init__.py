@@ -28,12 +28,16 @@ class Story(NamedTuple):
 
 def stories() -> dict[str, Story]:
     """Return the demonstrations by name."""
-    from sim.stories import molecule, three_patients, year
+    from sim.stories import molecule, sensors, three_patients, year
 
     return {
         "three-patients": Story(
             "one decoder on a healthy, a parkinsonian and a treated patient", three_patients.live, three_patients.tell,
             three_patients.said,
+        ),
+        "sensors": Story(
+            "what spikes, fields and EEG of one patient each say of its intentions", sensors.live, sensors.tell,
+            sensors.said,
         ),
         "year": Story(
             "a year of an ageing implant in ten minutes, the decoder frozen", year.live, year.tell, year.said
