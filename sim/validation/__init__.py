@@ -141,6 +141,7 @@ def _all() -> list[Check]:
         membrane,
         networks,
         parkinson,
+        patient,
         plasticity,
         potentials,
         recording,
@@ -152,7 +153,7 @@ def _all() -> list[Check]:
 
     topics = (
         membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
-        masses, delays, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording, hemodynamics,
-        epilepsy, closed_loop, parkinson, spreading, recovery, implants, exact,
+        masses, delays, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording,
+        hemodynamics, epilepsy, closed_loop, parkinson, spreading, recovery, implants, patient, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]

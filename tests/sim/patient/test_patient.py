@@ -115,12 +115,12 @@ def test_weak_sodium_raises_the_excitability_of_the_focus() -> None:
     ],
 )
 def test_what_is_not_sound_is_refused(port: str, value: object, message: str) -> None:
-    preparation = Preparation(small(), 1)
+    patient = small()
+    patient.bind(1)
     with pytest.raises(ContractError, match=message):
-        preparation.give(port, 0.0, value)
-        preparation.advance_s(0.01)
+        patient.receive(port, value)
 
 
 def test_an_unknown_region_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ContractError, match="l.M2.*did you mean"):
+    with pytest.raises(ContractError, match=r"l\.M2.*did you mean"):
         small(brain=WholeBrain(n_regions=20, motor="l.M2")).bind(1)

@@ -1,4 +1,4 @@
-"""The patient as a participant: four streams of one clock, sites to stimulate, days that pass, truth that stays home."""
+"""The patient as a participant: four streams of one clock, sites to stimulate, days that pass, truth kept at home."""
 
 import numpy as np
 import pytest

@@ -85,3 +85,9 @@ def test_wrong_shapes_are_refused():
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(ContractError, match=r"no slow parameter 'nav1'; did you mean 'nav11'"):
         slow("nav1")
+
+
+def test_every_parameter_is_moved_and_looked_at_by_the_acceptance_rows() -> None:
+    from sim.validation.patient import SLOW
+
+    assert tuple(THETA) == SLOW

@@ -1,0 +1,136 @@
+"""What holds across the scales of the whole patient: health is one thing, illness shows, truth stays inside.
+
+Every slow parameter is turned to clear illness and back. The same participant and seed, looked at in the same way,
+must show on its sensors what the parameter declares, and afterwards be what it was: a statistic returns where
+at most half of the change is left. Parameters of the basal ganglia are looked at with them, others without, which costs
+a third and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from sim.validation import Check, Row, holds
+
+SEED = 3
+SOURCE = "declared in sim.patient.theta; simulated, seed 3"
+ILL_S, BACK_S = 4.0, 12.0
+
+
+def _light(name: str) -> dict[str, Any]:
+    return {"probes": None} if name == "dopamine_loss" else {"ganglia": None, "probes": None}
+
+
+@cache
+def _healthy(with_ganglia: bool) -> tuple[dict[str, float], Any]:
+    from sim.patient.patient import Patient
+    from sim.patient.statistics import measured
+
+    return measured(Patient(**_light("dopamine_loss" if with_ganglia else "")), SEED, {})
+
+
+def effects(name: str) -> Iterator[Row]:
+    """One slow parameter, ill and back."""
+    from sim.patient.patient import Patient
+    from sim.patient.statistics import record, statistics
+    from sim.patient.theta import THETA, shape
+    from sim.preparation import Preparation
+
+    p = THETA[name]
+    usual, day0 = _healthy(name == "dopamine_loss")
+    patient = Patient(**_light(name))
+    preparation = Preparation(patient, SEED)
+    ill = np.full(shape(name, patient.brain.n_regions), p.ill)
+    preparation.give(name, 0.0, ill)
+    preparation.advance_s(ILL_S)
+    found = statistics(record(preparation), patient, day0=day0)
+    preparation.give(name, preparation.t_s, np.full(ill.shape, p.baseline))
+    preparation.advance_s(BACK_S)
+    back = statistics(record(preparation), patient, day0=day0)
+    for e in p.effects:
+        a, b, c = usual[e.statistic], found[e.statistic], back[e.statistic]
+        moved, left = b - a, c - a
+        passed = moved * e.sign > 0.0 and abs(left) <= 0.5 * abs(moved)
+        way = "up" if e.sign > 0 else "down"
+        yield holds("VP", f"{name} {p.baseline:g} → {p.ill:g} → {p.baseline:g}: {e.statistic} of {e.sensor}",
+                    f"{way} and back", f"{a:.4g} → {b:.4g} → {c:.4g}", passed, source=SOURCE)  # fmt: skip
+
+
+def baseline() -> Iterator[Row]:
+    """Pathology off is the baseline, to the last bit."""
+    import hashlib
+
+    from sim.patient import theta
+    from sim.patient.patient import Patient
+    from sim.preparation import Preparation
+
+    hashes = []
+    for given in ({}, theta.baseline(84)):
+        preparation = Preparation(Patient(), SEED)
+        for name, value in given.items():
+            preparation.give(name, 0.0, value)
+        preparation.give("velocity", 0.3, (150.0, 0.0))
+        shown = preparation.advance_s(2.0)
+        hashes.append(hashlib.sha256(b"".join(shown[k].tobytes() for k in sorted(shown))).hexdigest()[:12])
+    yield holds("VP", "outputs of 2 s with every pathology off, against the baseline's", hashes[0], hashes[1],
+                hashes[0] == hashes[1], source="identity; seed 3")  # fmt: skip
+
+
+def privileged() -> Iterator[Row]:
+    """No decoder may see what no sensor measures."""
+    from bmi.errors import ContractError
+    from sim.patient.patient import Patient
+    from sim.patient.world import STREAMS, stream
+
+    patient, refused = Patient(), 0
+    hidden = [p.name for p in patient.outputs if not p.sensed]
+    for name in hidden:
+        try:
+            stream(patient, "m1", name, "spikes", 0.01)
+        except ContractError:
+            refused += 1
+    yield holds("VP", "privileged outputs refused as a stream", f"{len(hidden)} of {len(hidden)}",
+                f"{refused} of {len(hidden)}", refused == len(hidden), source="typed ports")  # fmt: skip
+    sensed = {p.name for p in patient.outputs if p.sensed}
+    told = sum(output in sensed for output, _ in STREAMS.values())
+    yield holds("VP", "streams that a sensor measures", f"{len(STREAMS)} of {len(STREAMS)}",
+                f"{told} of {len(STREAMS)}", told == len(STREAMS), source="typed ports")  # fmt: skip
+
+
+def relay() -> Iterator[Row]:
+    """Healthy basal ganglia pass on what is intended as if they were not there."""
+    from sim.patient.patient import Patient
+    from sim.patient.statistics import measured
+
+    ratios = []
+    for seed in (1, 2, 3):
+        found = [measured(Patient(probes=None, ganglia=g), seed, {})[0]["modulation"] for g in _relays()]
+        ratios.append(found[0] / found[1])
+    mean = float(np.mean(ratios))
+    yield holds("VP", "modulation of spikes by intention, healthy basal ganglia / none, 3 seeds", "1 ± 0.02",
+                f"{mean:.4f}", abs(mean - 1.0) <= 0.02, source="consistency across scales")  # fmt: skip
+
+
+def _relays() -> tuple[Any, None]:
+    from sim.basal_ganglia import BasalGanglia
+
+    return BasalGanglia(), None
+
+
+def _effect(name: str) -> Check:
+    return Check("VP", f"slow parameter {name}", 10.0, lambda: effects(name))
+
+
+SLOW = ("nav11", "dopamine_loss", "ampa", "nmda", "gaba", "gaba_decay", "amyloid", "tau", "lesion", "excitability",
+        "mu_amplitude", "survival", "snr", "impedance", "dead", "turnover")  # fmt: skip
+"""Every parameter of theta; a test compares."""
+CHECKS = (
+    Check("VP", "pathology off", 4.0, baseline),
+    Check("VP", "privileged outputs", 1.0, privileged),
+    Check("VP", "healthy relay", 30.0, relay),
+    *(_effect(name) for name in SLOW),
+)
