@@ -354,7 +354,7 @@ def theta(axes: Axes, brain: Connectome, scenario: str = "year") -> None:
     bar.outline.set_visible(False)
     bar.set_label("0 healthy, 1 clearly ill", fontsize=7)
     label(axes, "", "patient day", "")
-    axes.set_title(f"slow parameters of the scenario '{scenario}', worst region", fontsize=9, loc="left", pad=34)
+    axes.set_title(f"slow parameters of the scenario '{scenario}', worst region", fontsize=9, loc="right", pad=34)
 
 
 def _onset(option: str, brain: Connectome, days: F64) -> float:

@@ -67,7 +67,8 @@ def three_patients(figure: Figure, result: Result) -> str:
     axes = grid(top, 1, len(names), sharex=True, sharey=True)
     for panel, name, tone in zip(axes, names, TONES, strict=False):
         _path(panel, np.asarray(_of(result, "traces")[name], np.float64), tone)
-        label(panel, f"{name}: cursor, seed {result['seeds'][0]}", "mm", "mm")
+        label(panel, name, "mm", "mm")
+    top.suptitle(f"cursor of seed {result['seeds'][0]}, ○ to ●", fontsize=9)
     told = (
         ("bits_s", "bit rate", "bit/s", 1.0), ("success", "success", "% of the trials", 100.0),
         ("acquisition_s", "time to the target", "s", 1.0),
@@ -77,8 +78,7 @@ def three_patients(figure: Figure, result: Result) -> str:
     for panel, (key, what, unit, scale) in zip(grid(bottom, 1, len(told)), told, strict=True):
         columns(panel, scale * _table(result, key), names)
         label(panel, what, "", unit)
-        if scale > 1.0:
-            panel.set_ylim(-4.0, 108.0)
+        panel.set_ylim(*((-4.0, 108.0) if scale > 1.0 else (0.0, 1.06 * panel.get_ylim()[1])))
     return "one frozen decoder, three patients: ◆ mean, 95 % interval over seeds"
 
 
@@ -193,7 +193,7 @@ def _example(axes: Sequence[Axes], shown: Result, told: str) -> None:
     """Draw a scalp channel with its seizures shaded, how far the focus seizes, and the stimulator's amplitude."""
     scalp, level = axes
     eeg, seizing, dose = (np.asarray(shown[key], np.float64) for key in ("eeg_uv", "level", "amplitude_ma"))
-    end = 0.05 * len(seizing)
+    eeg, end = eeg - np.median(eeg), 0.05 * len(seizing)
     scalp.plot(np.linspace(0.0, end, len(eeg), endpoint=False), eeg, color="k", lw=0.3, rasterized=True)
     for begin, stop in shown["seizures"]:
         for panel in axes:
