@@ -32,7 +32,8 @@ def live(seed: int, share: float = 1.0) -> dict[str, Any]:
     days = np.array([(r.t_start_s - T0) * per_s for r in trials])
     won = np.array([float(r.success) for r in trials])
     took = np.array([r.acquire_s for r in trials])
-    counts = found.truth["spikes"].reshape(-1, 1000, found.truth["spikes"].shape[1]).sum(axis=1)
+    spikes = found.truth["spikes"]
+    counts = spikes[: len(spikes) // 1000 * 1000].reshape(-1, 1000, spikes.shape[1]).sum(axis=1)
     edges = np.arange(EVERY_DAYS * np.ceil(begins * per_s / EVERY_DAYS), days.max() + EVERY_DAYS, EVERY_DAYS)
     rows = []
     for low, high in pairwise(edges):
