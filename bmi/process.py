@@ -215,7 +215,6 @@ def _world(runtime: Path, recipe: Recipe, control: Control) -> None:
     from bmi.world import run
 
     control.set(Word.WORLD_PID, os.getpid())
-    gc.freeze()
     rng = rng_for(recipe.session.seed, "world")
     assert recipe.world is not None  # noqa: S101 - the session starts this process for a world only
     n_dims = getattr(recipe.world, "n_dims", 2) if recipe.device is None else len(recipe.device.spec.dims)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,12 +14,17 @@ from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.limits import DEADMAN_S
 from bmi.lsl.outlet import Outlet
 from bmi.ring import Reader, Ring
-from bmi.signals import EffectorState, Goal
+from bmi.signals import AnyArray, EffectorState, Goal
 from bmi.streams import draw, sent
 from bmi.therapy import RING, Therapy
 
 LINGER_S = 1.0
 """The stream outlives its reader's last turn, so that an end in order is no lost stream, by this at most, s."""
+REHEARSAL_S = 5.0
+"""Binding anew is given as long as the first time, but at most this, s: that time compiled as well."""
+TIMES = "world.npy"
+"""Who wants to know lays this file, float64 (n, 2), into the runtime folder before the world starts. Row 0 becomes t0
+and the thread's processor time then, row k how late push k was due to leave and the processor time after it, s."""
 
 
 class Eyes:
@@ -103,31 +110,58 @@ def run(
     period = sizes[0] / specs[0].rate_hz
     eyes = Eyes(runtime, n_dims)
     contact = None if therapy is None else Contact(runtime, therapy)
+    touched = world if isinstance(world, Stimulated) else None
+    times = _times(runtime)
     with ExitStack() as stack:
         # A reader that stops reading must not stop the world: +0.1 ms (96 channels, median) for a thread in between.
         outlets = [stack.enter_context(Outlet(s, samples_per_push=s.max_samples, sync=False, buffer_s=2.0))
                    for s in specs]  # fmt: skip
-        world.bind(np.random.default_rng(0), 0.0)  # compiles; the session's own time must not wait for that
-        for i, n in enumerate(sizes):
-            draw(world, i, n)
-        t0 = clock.now()
-        world.bind(rng, t0)
+        t0 = _begin(world, rng, clock, sizes)
         control.set(Word.WORLD_STATE, ProcessState.RUNNING)
         k = 0
+        times[:1] = t0, time.thread_time()
         while not control.get(Word.QUIT):
             k += 1
             t = t0 + k * period
             eyes.look(world)
-            if contact is not None and isinstance(world, Stimulated):
-                contact.touch(world, clock.now())
+            if contact is not None and touched is not None:
+                contact.touch(touched, clock.now())
             chunks = [draw(world, i, n) for i, n in enumerate(sizes)]
             clock.sleep_until(t)
-            if clock.now() - t > period:
+            late = clock.now() - t
+            if late > period:
                 control.add(Word.WORLD_OVERRUNS)
             for outlet, data in zip(outlets, chunks, strict=True):
                 outlet.push(data, t)
             control.add(Word.WORLD_SAMPLES, sum(sizes))
+            if k < len(times):
+                times[k] = late, time.thread_time()
         t_end = clock.now() + LINGER_S
         while control.get(Word.LANE_STATE) == LaneState.RUNNING and clock.now() < t_end:
             clock.sleep_until(clock.now() + period)
     control.set(Word.WORLD_STATE, ProcessState.DONE)
+
+
+def _times(runtime: Path) -> AnyArray:
+    """Return where to write what each push took: the file that was laid, or no rows."""
+    path = runtime / TIMES
+    return np.load(path, mmap_mode="r+").view(np.ndarray) if path.exists() else np.zeros((0, 2))
+
+
+def _begin(world: World, rng: np.random.Generator, clock: Clock, sizes: list[int]) -> float:
+    """Bind the world so that it has begun by t0, which is returned, s.
+
+    It is bound twice, and drawn from in between: what compiles, compiles before the session's own time. Of what is
+    there then the garbage collector never looks at anything again; it stays on, for worlds that make cycles, and has
+    little to look at.
+    """
+    t = clock.now()
+    world.bind(np.random.default_rng(0), 0.0)
+    for i, n in enumerate(sizes):
+        draw(world, i, n)
+    gc.collect()
+    t0 = clock.now() + min(clock.now() - t, REHEARSAL_S)
+    world.bind(rng, t0)
+    gc.collect()
+    gc.freeze()
+    return t0
