@@ -82,6 +82,21 @@ def three_patients(figure: Figure, result: Result) -> str:
     return "one frozen decoder, three patients: ◆ mean, 95 % interval over seeds"
 
 
+def sensors(figure: Figure, result: Result) -> str:
+    """Draw how well each sense is read, every seed beside its own chance."""
+    names = [str(name) for name in _of(result, "conditions")]
+    figure.set_size_inches(8.0, 5.0)
+    (axes,) = grid(figure, 1, 1)
+    columns(axes, _table(result, "r"), names)
+    for k, row in enumerate(_table(result, "chance")):
+        axes.plot(np.full(len(row), k), row, "_", ms=12, color="#777777", label="" if k else "95 % of chance, each seed")
+    axes.axhline(0.0, color="#999999", lw=0.8)
+    axes.set_ylim(-0.05, 1.0)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    label(axes, "velocity intended, read from one sense alone", "", "correlation, second half of the session")
+    return "spikes, fields and EEG of one patient: ◆ mean, 95 % interval over seeds"
+
+
 def year(figure: Figure, result: Result) -> str:
     """Draw performance and what the electrodes hear over a year, above what happens to the patient."""
     days = np.asarray(_of(result, "days"), np.float64)
@@ -135,7 +150,7 @@ def molecule(figure: Figure, result: Result) -> str:
 
 
 PAGES: Mapping[str, Callable[[Figure, Result], str]] = {
-    "three-patients": three_patients, "year": year, "molecule": molecule,
+    "three-patients": three_patients, "year": year, "molecule": molecule, "sensors": sensors,
 }  # fmt: skip
 """By the name of a demonstration."""
 

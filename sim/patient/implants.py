@@ -58,7 +58,7 @@ class Implants:
     eeg: Surroundings = field(default_factory=lambda: Surroundings(background_uv=5.0))
     """What the scalp shows besides the brain."""
     lead: DepthLead = field(default_factory=DepthLead)
-    patch_na_m: Annotated[float, Ge(0)] = 8.0
+    patch_na_m: Annotated[float, Ge(0)] = 5.0
     """Dipole moment of a patch of the tissue for each Hz its mean rate is above its usual, nA·m."""
     usual_s: Annotated[float, Gt(0)] = 2.0
     """Its usual rate is the mean over about so long, s."""

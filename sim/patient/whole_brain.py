@@ -97,7 +97,7 @@ class WholeBrain:
     """Dipole moment of a region for each mV, nA·m."""
     seizure_na_m: Annotated[float, Ge(0)] = 120.0
     """Dipole moment of a seizing region for each unit of x2 - x1."""
-    rhythm_na_m: Annotated[float, Ge(0)] = 25.0
+    rhythm_na_m: Annotated[float, Ge(0)] = 40.0
     """Dipole moment of a rhythm's cortex for each mV."""
     usual_s: Annotated[float, Gt(0)] = 5.0
     """What the tissue's region is sent is taken against its mean over about so long, s."""

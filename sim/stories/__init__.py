@@ -106,15 +106,16 @@ def said(result: Mapping[str, Any]) -> str:
 
 
 def interval(values: Sequence[float]) -> str:
-    """Return mean and 95 % interval over participants, by bootstrap, in words."""
+    """Return mean and 95 % interval over participants, in words."""
     import numpy as np
+
+    from bmi import bootstrap
 
     found = np.array([v for v in values if v is not None and np.isfinite(v)])
     if len(found) < 2:
         return "–" if not len(found) else f"{found[0]:.3g}"
-    means = np.random.default_rng(0).choice(found, (4000, len(found))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"{found.mean():.3g} [{low:.3g}, {high:.3g}]"
+    told = bootstrap.interval(found, 0)
+    return f"{told.value:.3g} [{told.low:.3g}, {told.high:.3g}]"
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
