@@ -89,7 +89,8 @@ def sensors(figure: Figure, result: Result) -> str:
     (axes,) = grid(figure, 1, 1)
     columns(axes, _table(result, "r"), names)
     for k, row in enumerate(_table(result, "chance")):
-        axes.plot(np.full(len(row), k), row, "_", ms=12, color="#777777", label="" if k else "95 % of chance, each seed")
+        told = "" if k else "95 % of chance, each seed"
+        axes.plot(np.full(len(row), k), row, "_", ms=12, color="#777777", label=told)
     axes.axhline(0.0, color="#999999", lw=0.8)
     axes.set_ylim(-0.05, 1.0)
     axes.legend(frameon=False, fontsize=8, loc="upper right")
