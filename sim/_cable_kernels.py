@@ -1,11 +1,11 @@
 """Compiled core of cables: gates from tables, currents, and the implicit step on a tree.
 
 Places are counted through flat, [node][lane]: sixteen cells of one shape lie side by side, so that a vector
-instruction serves several cells, or one cell is alone. Sixteen places make a tile, and a tile holds all their
-quantities one after another at fixed distances. So a loop over a tile touches one stretch of memory, and LLVM sees
-without asking at run time that nothing overlaps. The table is read place by place: a row holds all that is needed, and
-gathers are slower. A multiplication and an addition may become one instruction, which rounds once ("contract"); no
-order of operations is changed.
+instruction serves several cells, or four where there are no more, or one cell is alone. Sixteen places make a tile,
+and a tile holds all their quantities one after another at fixed distances. So a loop over a tile touches one stretch
+of memory, and LLVM sees without asking at run time that nothing overlaps. The table is read place by place: a row
+holds all that is needed, and gathers are slower. A multiplication and an addition may become one instruction, which
+rounds once ("contract"); no order of operations is changed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ I32 = npt.NDArray[np.int32]
 
 LANES = 16
 """Cells side by side, and places of a tile."""
+FEW = 4
+"""Cells side by side where there are no more than that."""
 QUANTITIES = (
     "v", "m", "h", "n", "capacity", "fixed", "na", "k", "drive", "activating", "weight", "diagonal", "right"
 )  # fmt: skip
@@ -221,6 +223,33 @@ def solve_lanes(parent: I32, axial: F64, cells: F64) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def solve_few(parent: I32, axial: F64, cells: F64) -> None:
+    """Solve FEW systems of one tree, of which several nodes share a tile."""
+    for j in range(parent.size - 1, 0, -1):
+        p, g = np.uint32(parent[j]), axial[j]
+        c, above = cells[j * FEW // LANES], cells[p * FEW // LANES]
+        at, up = np.uint64(j * FEW % LANES), np.uint64(p * FEW % LANES)
+        for lane in range(FEW):
+            i, k = at + np.uint64(lane), up + np.uint64(lane)
+            inverse = 1.0 / c[i + DIAGONAL]
+            share = g * inverse
+            above[k + DIAGONAL] -= share * g
+            above[k + RIGHT] += share * c[i + RIGHT]
+            c[i + RIGHT] *= inverse
+            c[i + DIAGONAL] = share
+    for lane in range(FEW):
+        i = np.uint64(lane)
+        cells[0, i + V] = cells[0, i + RIGHT] / cells[0, i + DIAGONAL]
+    for j in range(1, parent.size):
+        p = np.uint32(parent[j])
+        c, above = cells[j * FEW // LANES], cells[p * FEW // LANES]
+        at, up = np.uint64(j * FEW % LANES), np.uint64(p * FEW % LANES)
+        for lane in range(FEW):
+            i, k = at + np.uint64(lane), up + np.uint64(lane)
+            c[i + V] = c[i + RIGHT] + c[i + DIAGONAL] * above[k + V]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def potential(cells: F64, j: int) -> float:
     """Return the potential at place ``j``."""
     return cells[j // LANES, np.uint64(j % LANES) + V]
@@ -273,7 +302,7 @@ def record(
 def advance(
     first: int, n: int, law: Law, cells: F64, inputs: Inputs, shown: Shown, scratch: Scratch
 ) -> int:
-    """Advance LANES cells or one by ``n`` steps from step ``first``; return the number of spikes in ``shown``.
+    """Advance LANES cells, FEW or one by ``n`` steps from step ``first``; return the number of spikes in ``shown``.
 
     ``cells`` is (n_tiles, LANES x quantities).
     """
@@ -290,6 +319,8 @@ def advance(
             add_synapses(law, inputs, cells)
         if shown.above.size == 1:
             solve_alone(law, scratch, cells)
+        elif shown.above.size == FEW:
+            solve_few(law.parent, law.axial, cells)
         else:
             solve_lanes(law.parent, law.axial, cells)
         found = record(law, cells, inputs, shown, scratch, step, row, found)

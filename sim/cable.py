@@ -35,7 +35,7 @@ from annotated_types import Ge, Gt, Le
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
-from sim._cable_kernels import LANES, QUANTITIES, Inputs, Law, Scratch, Shown, advance, solve_one
+from sim._cable_kernels import FEW, LANES, QUANTITIES, Inputs, Law, Scratch, Shown, advance, solve_one
 from sim.component import Port, checked, whole_steps
 from sim.morphology import Branch, Site, Tree, grow, hines
 
@@ -139,7 +139,7 @@ class Cable:
             If the step, a site, the recording rate or a number does not fit.
         """
         self._check()
-        self._lanes = 1 if self.n_cells == 1 else LANES
+        self._lanes = next(lanes for lanes in (1, FEW, LANES) if self.n_cells <= lanes or lanes == LANES)
         self._groups = -(-self.n_cells // self._lanes)
         order = hines(self.tree)
         place = np.argsort(order.node)
@@ -250,16 +250,21 @@ class Cable:
         wide[:, self._place[: values.shape[1]]] = values
         flat = self._lay(wide).reshape(self._groups, -1)
         spare = self._tiles * LANES - flat.shape[1]
-        return np.pad(flat, ((0, 0), (0, spare))).reshape(self._groups, self._tiles, LANES)
+        return np.concatenate([flat, np.zeros((self._groups, spare))], 1).reshape(self._groups, self._tiles, LANES)
 
     def _leak(self) -> None:
-        """Set what stands in the matrix at every step, and the leak's current."""
+        """Set what stands in the matrix at every step, and the constant current."""
         s, t = self._state, self.tree
         joined = np.zeros(t.n_nodes)
         np.add.at(joined, t.edges.ravel(), np.repeat(t.axial_us, 2))
         leak = np.outer(s["leak"], t.leak_us)
         s["fixed"][...] = s["capacity"] + self._nodes(leak) + self._nodes(np.tile(joined, (self.n_cells, 1)))
-        s["drive"][...] = s["injected"] + self._nodes(leak * t.e_leak_mv)
+        self._drive()
+
+    def _drive(self) -> None:
+        """Set the current that is injected and the leak's."""
+        s, t = self._state, self.tree
+        s["drive"][...] = s["injected"] + self._nodes(np.outer(s["leak"], t.leak_us) * t.e_leak_mv)
 
     def _activate(self, field_mv: F64) -> F64:
         """Return the current that a field (n_cells, n_compartments) drives into every node, nA.
@@ -296,7 +301,7 @@ class Cable:
             for column, site in zip(array.T, self.sites, strict=True):
                 wide[:, self.tree.compartment(site.branch, site.at)] += column
             s["injected"][...] = self._nodes(wide)
-            self._leak()
+            self._drive()
         elif port == "leak":
             s["leak"][...] = array
             self._leak()

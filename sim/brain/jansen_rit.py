@@ -179,7 +179,10 @@ class JansenRit:
             k = int(given.argmin())
             raise ContractError(f"{self.name}.{port}: expected at least 0, given {given[k]:g} in region {k}")
         self._inputs[port][...] = given
-        self._apply()
+        if port in ("drive", "proxy"):  # what another part says anew every 10 ms
+            self._told()
+        else:
+            self._apply()
 
     def step(self, n: int) -> tuple[AnyArray, ...]:
         """Advance by ``n`` steps; return potentials and rates since."""
@@ -226,7 +229,11 @@ class JansenRit:
         mass.gain[2 * n :] = inhibitory * top * c4 * inputs["cip"]
         mass.push[:], mass.to_e[:], mass.to_i[:], mass.top[:] = c2 * inputs["cep"] * top, c1, c3, top
         mass.half[:], mass.steep[:] = np.tile(p["v0_mv"], 3), np.tile(p["r_per_mv"], 3)
-        given.drive[:] = p["drive_hz"] + inputs["drive"]
-        given.proxy[:] = inputs["proxy"]
         given.efferent[:] = inputs["efferent"]
         given.afferent[:] = self.gain * inputs["afferent"]
+        self._told()
+
+    def _told(self) -> None:
+        """Write what reaches the regions from outside."""
+        self._given.drive[:] = self._parameters["drive_hz"] + self._inputs["drive"]
+        self._given.proxy[:] = self._inputs["proxy"]

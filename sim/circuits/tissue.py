@@ -284,8 +284,10 @@ class Tissue:
             + (a.speeds_hz * math.sqrt(float(v @ v)) + a.clicks_hz * given["click"]) / a.slope_hz_mv[: a.n_exc]
             + self.mass_mv_per_hz * given["m1_hz"]
         )
-        away = np.hypot(*(a.positions_um - given["electrode_um"][:2]).T)
-        pulse = np.where(away < given["electrode_um"][2], given["stimulus_mv"], 0.0)
+        pulse = np.zeros(len(a.positions_um))
+        if given["stimulus_mv"]:
+            away = np.hypot(*(a.positions_um - given["electrode_um"][:2]).T)
+            pulse[away < given["electrode_um"][2]] = given["stimulus_mv"]
         rate = float(given["stimulus_hz"])
         width = max(1, round(self.pulse_s / self.dt_s))
         period = max(1, round(1.0 / (rate * self.dt_s))) if rate else 1

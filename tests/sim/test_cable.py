@@ -112,10 +112,11 @@ def test_three_branches_do_what_they_do_in_jaxley():
     assert v[:, 0] == pytest.approx(given[1:], abs=0.01)
 
 
-def test_a_cell_in_a_lane_is_the_cell_alone():
-    together = driven(5)
+@pytest.mark.parametrize("n_cells", [3, 5])
+def test_a_cell_in_a_lane_is_the_cell_alone(n_cells):
+    together = driven(n_cells)
     together.step(2000)
-    for k, current in enumerate(np.linspace(0.2, 0.5, 5)):
+    for k, current in enumerate(np.linspace(0.2, 0.5, n_cells)):
         alone = cable()
         alone.bind(0)
         alone.receive("current_na", np.array([[current, 0.0]]))
@@ -130,7 +131,7 @@ def test_threads_change_no_bit():
     assert np.array_equal(one.potentials(), two.potentials())
 
 
-@pytest.mark.parametrize("n_cells", [1, 17])
+@pytest.mark.parametrize("n_cells", [1, 3, 17])
 def test_how_a_run_is_cut_changes_no_bit(n_cells):
     whole, cut = driven(n_cells, membrane_currents=True), driven(n_cells, membrane_currents=True)
     course = np.sin(np.arange(400) / 30)
