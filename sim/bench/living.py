@@ -38,6 +38,8 @@ CORE_S_S, BLOCK_MS = 0.55, 1e3 * GRID_S
 """Asked: core-seconds per second of the patient's process, and processor time of its slowest block, ms."""
 SPARE_S = 120.0
 """Rows are laid for so much longer than is asked, s: starting takes some of them."""
+SHORTEST_S = 2.0
+"""The last block lasts so long at least, s."""
 SECOND = round(1.0 / GRID_S)
 SLEPT, HEARD = "sleeper.npy", "heard.json"
 
@@ -78,14 +80,14 @@ def live(recipe: str, seconds: float, progress: Callable[[float], object] = lamb
     """
     raw = read(recipe)
     before = sum(b.get("seconds") or 0.0 for b in raw["blocks"][:-1])
-    raw["blocks"][-1] |= {"trials": None, "seconds": max(seconds - before, 5.0)}
+    raw["blocks"][-1] |= {"trials": None, "seconds": max(seconds - before, SHORTEST_S)}
     built = build(raw, recipe)
     first = None if built.world is None else sent(built.world)[0]
     if first is None or abs(first.max_samples / first.rate_hz - GRID_S) > 1e-9:
         raise ContractError(f"bench patient: {recipe} has no world that pushes every {BLOCK_MS:g} ms")
     with tempfile.TemporaryDirectory(prefix="bmi-living-") as folder:
         session = Session.open(built, out=Path(folder) / "session")
-        return asyncio.run(_live(session, Path(folder), max(seconds, before + 5.0), progress))
+        return asyncio.run(_live(session, Path(folder), max(seconds, before + SHORTEST_S), progress))
 
 
 async def _live(
@@ -100,7 +102,9 @@ async def _live(
 
     session.progress = lay
     async with session as s:
-        beside = {role: _beside(role, s.runtime, folder) for role in ("sleeper", "listener")}
+        specs = sent(s.recipe.world)  # type: ignore[arg-type]
+        unread = [spec.name for i, spec in enumerate(specs) if i not in s.recipe.world_streams]
+        beside = {role: _beside(s, role, folder, unread) for role in ("sleeper", "listener")}
         try:
             await _until_there(folder / SLEPT, folder / HEARD)
             pids = {role: s.control.get(word) for role, word in PIDS.items() if s.control.get(word)}
@@ -119,17 +123,27 @@ async def _live(
         finally:
             s.control.set(Word.QUIT, 1)
             for process in beside.values():
-                process.wait(10.0)
+                _end(process)
     kept = slice(from_row + 1, min(to_row, _rows(folder / SLEPT)))
     cost = {role: (taken[role] - used[role]) / wall for role in pids}
     heard = json.loads((folder / HEARD).read_text(encoding="utf-8"))
     return _told(session, wall, cost, times[kept], np.load(folder / SLEPT)[kept], summary, heard)
 
 
-def _beside(role: str, runtime: Path, folder: Path) -> subprocess.Popen[bytes]:
-    """Start this file as a process beside the session, on the session's own network."""
-    env = {**os.environ, "LSLAPICFG": str(runtime / "lsl_api.cfg")}
-    return subprocess.Popen([sys.executable, "-m", "sim.bench.living", role, str(runtime), str(folder)], env=env)
+def _beside(session: Session, role: str, folder: Path, streams: list[str]) -> subprocess.Popen[bytes]:
+    """Start this file as a process beside the session, on its network and on the processors its world may use."""
+    env = {**os.environ, "LSLAPICFG": str(session.runtime / "lsl_api.cfg")}
+    told = [role, str(session.runtime), str(folder), json.dumps(session.recipe.lane.cpu), *streams]
+    return subprocess.Popen([sys.executable, "-m", "sim.bench.living", *told], env=env)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that was told to end; one that does not is killed."""
+    try:
+        process.wait(10.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 async def _until_there(*paths: Path) -> None:
@@ -217,16 +231,13 @@ def show(result: dict[str, Any]) -> None:
 def sleeper(runtime: Path, folder: Path, control: Control) -> None:
     """Wake half a period after each push and do nothing else, until QUIT."""
     clock, pushes = LSLClock(), np.load(runtime / TIMES, mmap_mode="r")
-    kept = np.full(pushes.shape, np.nan)
-    np.save(folder / SLEPT, kept)
+    np.save(folder / SLEPT, np.full(pushes.shape, np.nan))
     times = np.load(folder / SLEPT, mmap_mode="r+").view(np.ndarray)
-    while np.isnan(pushes[0]).any():
+    while np.isnan(pushes[0]).any() and not control.get(Word.QUIT):
         time.sleep(0.01)
-    t0 = float(pushes[0, 0]) + 0.5 * GRID_S
+    t0 = float(np.nan_to_num(pushes[0, 0])) + 0.5 * GRID_S
     k = max(0, round((clock.now() - t0) / GRID_S)) + 1
     times[:k] = 0.0
-    gc.freeze()
-    gc.disable()
     while not control.get(Word.QUIT) and k < len(times):
         t = t0 + k * GRID_S
         clock.sleep_until(t)
@@ -234,14 +245,12 @@ def sleeper(runtime: Path, folder: Path, control: Control) -> None:
         k += 1
 
 
-def listener(runtime: Path, folder: Path, control: Control) -> None:
-    """Read the streams which the recipe leaves unread until the lane is done; say what came and what was lost."""
+def listener(folder: Path, control: Control, streams: list[str]) -> None:
+    """Read streams until the lane is done; say what came and what was lost."""
     from bmi.lsl.inlet import LSLSource
 
-    recipe = build(json.loads((runtime / "recipe.json").read_text(encoding="utf-8")))
-    specs = sent(recipe.world)  # type: ignore[arg-type]
-    sources = [LSLSource(name=s.name) for i, s in enumerate(specs) if i not in recipe.world_streams]
-    told = {s.name: {"samples": 0, "lost": 0} for s in sources}
+    sources = [LSLSource(name=name) for name in streams]
+    told = {name: {"samples": 0, "lost": 0} for name in streams}
     for source in sources:
         source.open()
     path = folder / HEARD
@@ -252,13 +261,22 @@ def listener(runtime: Path, folder: Path, control: Control) -> None:
             while (chunk := source.read(0.0)) is not None:
                 told[source.name]["samples"] += len(chunk.data)
                 told[source.name]["lost"] += chunk.n_lost_before
-    path.write_text(json.dumps(told), encoding="utf-8")
     for source in sources:
         source.close()
+    path.write_text(json.dumps(told), encoding="utf-8")
+
+
+def main(role: str, runtime: Path, folder: Path, cpu: str, *streams: str) -> None:
+    """Be one of the two that run beside the session."""
+    keep_off(json.loads(cpu))
+    control = Control.open(runtime / CONTROL_FILE)
+    gc.freeze()
+    gc.disable()
+    if role == "sleeper":
+        sleeper(runtime, folder, control)
+    else:
+        listener(folder, control, list(streams))
 
 
 if __name__ == "__main__":
-    role, where, whereto = sys.argv[1:]
-    words = Control.open(Path(where) / CONTROL_FILE)
-    keep_off(build(json.loads((Path(where) / "recipe.json").read_text(encoding="utf-8"))).lane.cpu)
-    {"sleeper": sleeper, "listener": listener}[role](Path(where), Path(whereto), words)
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])

@@ -9,7 +9,7 @@ import pytest
 from bmi.clock import LSLClock
 from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.lsl.inlet import LSLSource
-from bmi.world import LINGER_S, run
+from bmi.world import LINGER_S, TIMES, run
 from sim.world import PopulationWorld
 
 
@@ -49,3 +49,27 @@ def test_a_reader_that_hangs_is_not_waited_for(going):
     control.set(Word.QUIT, 1)
     thread.join(3.0 * LINGER_S)
     assert control.get(Word.WORLD_STATE) == ProcessState.DONE
+
+
+def test_how_late_each_push_was_is_written_where_a_file_was_laid(tmp_path):
+    control = Control.create(tmp_path / "control")
+    np.save(tmp_path / TIMES, np.full((40, 2), np.nan))
+    world, clock = PopulationWorld(name="timed", n_neurons=4), LSLClock()
+    args = (world, np.random.default_rng(1), tmp_path, 2, clock, control)
+    thread = threading.Thread(target=run, args=args)
+    before = clock.now()
+    thread.start()
+    while control.get(Word.WORLD_STATE) != ProcessState.RUNNING:
+        time.sleep(0.01)
+    time.sleep(60 * world.chunk_s)
+    control.set(Word.QUIT, 1)
+    thread.join()
+    times = np.load(tmp_path / TIMES)
+    assert np.isfinite(times).all()
+    assert before < times[0, 0] < clock.now()
+    assert (times[1:, 0] >= 0.0).all()
+    assert (np.diff(times[:, 1]) > 0.0).all()
+
+
+def test_nobody_laid_a_file_and_none_is_written(going, tmp_path):
+    assert not (tmp_path / TIMES).exists()

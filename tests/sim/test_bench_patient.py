@@ -1,0 +1,129 @@
+"""The bench of the whole patient: what it tells is of real processes, and a sleeper's lateness is the measure."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from figures import measured
+from typer.testing import CliRunner
+
+from bmi.cli import app
+from bmi.clock import LSLClock
+from bmi.control import Control
+from bmi.errors import ContractError
+from bmi.recipe import build
+from bmi.session import Session
+from bmi.world import TIMES
+from sim import GRID_S
+from sim.bench.living import BLOCK_MS, SLEPT, _told, live, quantiles, ratios, show, sleeper
+
+SMALL = {
+    "session": {"name": "small", "seed": 7},
+    "task": {"use": "centre-out", "targets": 8, "distance_mm": 80, "radius_mm": 12, "hold_s": 0.3, "timeout_s": 4.0},
+    "world": {"use": "patient", "patient": {
+        "tissue": {"n_neurons": 300, "contacts": 40}, "brain": {"n_regions": 20, "recruited": 2, "focus": "r.TP"},
+        "ganglia": None, "probes": None}},
+    "sources": [{"use": "lsl", "name": "m1", "type": "spikes", "unit": "count", "primary": True}],
+    "stages": [{"use": "bin", "bin_s": 0.02}],
+    "decoder": {"use": "kalman", "states": "velocity", "learner": {"use": "smoothbatch"}},
+    "assist": {"speed_mm_s": 160},
+    "blocks": [{"name": "calibrate", "seconds": 1, "assist": [1.0, 0.0], "learn": True},
+               {"name": "centre-out", "trials": 4, "scored": True}],
+    "device": {"use": "cursor"},
+}  # fmt: skip
+
+
+def written(folder, raw):
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return str(path)
+
+
+def told_of(folder, own_ms=3.0, late_ms=0.1, world=0.3):
+    """Return what is told of 5 s in which every block took so long and the sleeper was 0.1 ms late at times."""
+    session = Session.open(build(SMALL), out=folder / "out")
+    n, chance = 501, np.random.default_rng(3)
+    rows = [np.stack([1e-3 * late * chance.exponential(size=n), 1e-3 * own * np.arange(n)], 1)
+            for late, own in ((late_ms, own_ms), (0.1, 0.05))]  # fmt: skip
+    rows[1][:100] = np.nan
+    summary = {"samples": 5000, "lost": 0, "world_overruns": 0, "blocks": [{"name": "a", "won": [1, 0], "trials": 2}]}
+    heard = {"lfp": {"samples": 5000, "lost": 0}}
+    return _told(session, 5.0, {"world": world, "lane": 0.1, "sleeper": 0.01}, *rows, summary, heard)
+
+
+def test_bars_are_on_processor_slowest_block_and_lateness(tmp_path, capsys):
+    fine = told_of(tmp_path)
+    assert [bar["reached"] for bar in fine["bars"].values()] == [True, True, True]
+    assert fine["core_s_s"]["session"] == pytest.approx(0.4), "what runs beside the session is not the session's"
+    assert fine["block_cpu_ms"]["patient"]["n"] == 400, "only what both lived through is compared"
+    assert fine["block_cpu_ms"]["patient"]["max"] == pytest.approx(3.0)
+    missed = [told_of(tmp_path, **change)["bars"] for change in ({"world": 0.6}, {"own_ms": 10.1}, {"late_ms": 0.3})]
+    assert [[bar["reached"] for bar in bars.values()] for bars in missed] == [
+        [False, True, True], [True, False, True], [True, True, False]
+    ]  # fmt: skip
+    assert missed[1]["blocks over 10 ms"]["got"] == 400
+    show(fine)
+    assert "won a 1/2" in capsys.readouterr().out
+
+
+def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
+    control, t0 = Control.create(tmp_path / "control"), LSLClock().now()
+    pushes = np.full((30, 2), np.nan)
+    pushes[0] = t0, 0.0
+    np.save(tmp_path / TIMES, pushes)
+    sleeper(tmp_path, tmp_path, control)  # to the last row that was laid
+    times = np.load(tmp_path / SLEPT)
+    assert LSLClock().now() >= t0 + 29.5 * GRID_S
+    assert np.isfinite(times).all()
+    assert (times[:, 0] >= 0.0).all()
+    assert 0.0 < times[-1, 0] < 1.0
+
+
+@pytest.mark.bars
+def test_a_small_patient_lives_and_is_measured(tmp_path, capsys):
+    told = live(written(tmp_path, SMALL), 3.0)
+    assert json.loads(json.dumps(told)) == told
+    roles = {"world", "lane", "recorder", "learner", "service", "sleeper", "listener", "session"}
+    assert set(told["core_s_s"]) == roles
+    assert 0.0 < told["core_s_s"]["sleeper"] < told["core_s_s"]["world"] < told["core_s_s"]["session"]
+    own = told["block_cpu_ms"]
+    assert own["patient"]["n"] == own["sleeper"]["n"] > 150
+    assert own["sleeper"]["p50"] < own["patient"]["p50"] <= own["patient"]["max"]
+    assert set(told["streams"]["heard"]) == {"lfp", "eeg", "bg"}
+    assert told["streams"]["heard"]["lfp"]["samples"] > 1500
+    assert told["streams"]["decoded"] == ["m1"]
+    over = told["bars"]["blocks over 10 ms"]
+    assert over["reached"] == (own["patient"]["max"] <= BLOCK_MS)
+    show(told)
+    assert "core-s/s of the patient: asked 0.55" in capsys.readouterr().out
+
+
+def test_a_world_of_other_pushes_is_refused(tmp_path):
+    raw = SMALL | {"world": {"use": "population", "n_neurons": 8, "chunk_s": 0.02}}
+    with pytest.raises(ContractError, match="no world that pushes every 10 ms"):
+        live(written(tmp_path, raw), 3.0)
+    done = CliRunner().invoke(app, ["bench", "patient", "--seconds", "1"])
+    assert done.exit_code == 2
+
+
+def test_lateness_is_compared_second_by_second():
+    late = np.random.default_rng(1).gamma(2.0, 0.05, 6000)
+    same, twice = ratios(late, late), ratios(2.0 * late, late)
+    for q in ("p50", "p99", "p99.9"):
+        assert (same[q]["value"], same[q]["low"], same[q]["high"]) == (1.0, 1.0, 1.0)
+        assert twice[q]["value"] == pytest.approx(2.0)
+    chance = ratios(np.random.default_rng(2).gamma(2.0, 0.05, 6000), late)["p99"]
+    assert chance["low"] < 1.0 < chance["high"]
+    expected = {"p50": 500.0, "p99": 990.0, "p99.9": 999.0, "max": 1000.0, "n": 1001}
+    assert quantiles(np.arange(1001.0)) == pytest.approx(expected)
+
+
+@pytest.mark.bars
+@pytest.mark.timeout(300)
+def test_the_whole_patient_lives_in_real_time():
+    told = live("patient_center_out", 120.0)
+    measured("core-s/s of the patient beside the pipeline", told["core_s_s"]["world"])
+    measured("slowest block of the patient, own ms", told["block_cpu_ms"]["patient"]["max"])
+    measured("p99 lateness over a sleeper's", told["late_ratio"]["p99"]["value"])
+    assert all(bar["reached"] for bar in told["bars"].values()), told["bars"]
