@@ -145,7 +145,10 @@ def run(
 def _times(runtime: Path) -> AnyArray:
     """Return where to write what each push took: the file that was laid, or no rows."""
     path = runtime / TIMES
-    return np.load(path, mmap_mode="r+").view(np.ndarray) if path.exists() else np.zeros((0, 2))
+    if not path.exists():
+        return np.zeros((0, 2))
+    times: AnyArray = np.load(path, mmap_mode="r+", allow_pickle=False).view(np.ndarray)
+    return times
 
 
 def _begin(world: World, rng: np.random.Generator, clock: Clock, sizes: list[int]) -> float:

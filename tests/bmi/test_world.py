@@ -64,7 +64,7 @@ def test_how_late_each_push_was_is_written_where_a_file_was_laid(tmp_path):
     time.sleep(60 * world.chunk_s)
     control.set(Word.QUIT, 1)
     thread.join()
-    times = np.load(tmp_path / TIMES)
+    times = np.load(tmp_path / TIMES, allow_pickle=False)
     assert np.isfinite(times).all()
     assert before < times[0, 0] < clock.now()
     assert (times[1:, 0] >= 0.0).all()

@@ -73,7 +73,7 @@ def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
     pushes[0] = t0, 0.0
     np.save(tmp_path / TIMES, pushes)
     sleeper(tmp_path, tmp_path, control)  # to the last row that was laid
-    times = np.load(tmp_path / SLEPT)
+    times = np.load(tmp_path / SLEPT, allow_pickle=False)
     assert LSLClock().now() >= t0 + 29.5 * GRID_S
     assert np.isfinite(times).all()
     assert (times[:, 0] >= 0.0).all()
