@@ -56,12 +56,12 @@ def give_way() -> None:
     """Leave the processor to the live tests, with all that this process starts.
 
     Linux weighs sessions against each other before it looks at who is nice, and in one session whoever is woken may
-    wait a tick of 4 ms for a neighbour that computes. So this becomes a session, which gets a tenth of what is wanted
-    by both.
+    wait a tick of 4 ms for a neighbour that computes. So this becomes a session, which gets a quarter of what
+    both want.
     """
     os.setsid()
     with suppress(OSError):  # a kernel that does not weigh sessions goes by the process
-        Path("/proc/self/autogroup").write_text("10", encoding="ascii")
+        Path("/proc/self/autogroup").write_text("5", encoding="ascii")
 
 
 class Sharing(LoadScopeScheduling):
