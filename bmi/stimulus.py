@@ -97,9 +97,10 @@ class StimulusProgram:
 
     def shannon_k(self, amplitude_ma: float) -> float:
         """Return Shannon's k; minus infinity without current, NaN if the area is not known."""
-        if amplitude_ma <= 0.0:
+        charge, density = self.charge_uc(amplitude_ma), self.density_uc_cm2(amplitude_ma)
+        if charge <= 0.0 or density <= 0.0:  # also where an amplitude is too small for its charge to be a number
             return -math.inf
-        return math.log10(self.density_uc_cm2(amplitude_ma)) + math.log10(self.charge_uc(amplitude_ma))
+        return math.log10(density) + math.log10(charge)
 
     def power_uw(self, amplitude_ma: float, impedance_ohm: float) -> float:
         """Return the mean electrical power of both phases, µW: :math:`I^2 R w f (1 + w / w_2)`.

@@ -10,11 +10,11 @@ from bmi.simulate import simulate
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FEW = 2
-LIGHT = {"world.patient": {"ganglia": None, "probes": None}, "blocks.0.seconds": 20}
+LIGHT = {"world.patient": {"ganglia": None, "probes": None}, "blocks.0.seconds": 14}
 SMALLER = {
     "broadband": {"world.n_channels": 32, "world.chunk_s": 0.005, "blocks.0.seconds": 15},
     "patient_center_out": LIGHT,
-    "adaptive_dbs": {"world.patient": {"probes": None}, "blocks.0.seconds": 20},
+    "adaptive_dbs": {"world.patient": {"probes": None}, "blocks.0.seconds": 14},
     "molecule_to_command": LIGHT | {"blocks.1.seconds": None},
     "seizure_abort": LIGHT | {"blocks.1.seconds": None},
     "year_in_ten_minutes": LIGHT | {"blocks.1.seconds": None},
