@@ -40,6 +40,7 @@ from sim.patient.implants import Implants
 from sim.patient.probes import Probes
 from sim.patient.pulses import Pulses
 from sim.patient.whole_brain import WholeBrain
+from sim.plasticity import Homeostasis
 
 UA_CM2_PER_MA = 100.0
 """Current density at the subthalamic membranes for each mA of the lead: 3 mA are the model's 300 µA/cm²."""
@@ -51,6 +52,9 @@ TOLERANCE = 0.15
 """Logarithm of the ratio of rates that does nothing: chance and movement change it by less."""
 ACTIVE_HZ = 1.0
 """A neuron that fires less at rest is not found by an electrode."""
+SCALING = Homeostasis(target_hz=1.0, tau_scaling_s=6 * 3600.0)
+"""Synapses scale within hours, as in culture. Within minutes, as where the tissue is alone on the bench, they would
+undo the tuning of a person who moves a lot, and a frozen decoder would fail within ten minutes."""
 TISSUE = ("nav11", "ampa", "nmda", "gaba", "gaba_decay")
 BRAIN = ("amyloid", "tau", "lesion", "mu_amplitude")
 IMPLANT = ("survival", "snr", "impedance", "dead", "turnover")
@@ -72,7 +76,9 @@ class Patient:
     """Number of the participant: circuit, connectome and implants are the same in every session."""
     n_dims: Annotated[int, Ge(1)] = 2
     """Dimensions of the movement."""
-    tissue: Tissue = field(default_factory=lambda: Tissue(tuning=Tuning(topography=0.9, topography_um=1200.0)))
+    tissue: Tissue = field(
+        default_factory=lambda: Tissue(tuning=Tuning(topography=0.9, topography_um=1200.0), homeostasis=SCALING)
+    )
     ganglia: BasalGanglia | None = field(default_factory=BasalGanglia)
     """None: a relay that is always faithful."""
     brain: WholeBrain = field(default_factory=WholeBrain)
@@ -81,10 +87,10 @@ class Patient:
     """Cells with dendrites among the tissue's; None leaves them out."""
     heard_mv_per_hz: Annotated[float, Ge(0)] = 0.02
     """How strongly the tissue's region is driven by what it is sent: see ``Tissue.mass_mv_per_hz``."""
-    excitable: Annotated[float, Ge(0)] = 0.8
+    excitable: Annotated[float, Ge(0)] = 0.45
     """Rise of the focus's x0 when excitatory cells of the tissue fire e times more, against the inhibitory, than they
-    should. Cells whose sodium is at 0.65 then take a silent focus across the threshold of seizures, also when
-    homeostasis has brought rates back. A choice of scenario."""
+    should. Cells whose sodium is at 0.65 then take a silent focus across the threshold of seizures. A choice of
+    scenario."""
     excitable_s: Annotated[float, Gt(0)] = 3.0
     """Time constant with which it follows, s."""
     dt_s: float = 0.001
