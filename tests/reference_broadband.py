@@ -215,3 +215,70 @@ def masked(x, rail, times, tolerance=0.0):
         bad_now = good == 0 or (bad_now and good < enough)
         out.append(bad_now)
     return np.array(out)
+
+
+def off_by(tail, rate, sd):
+    """Return tail and lasting offset, at the last of the samples, of one channel; missing ones say nothing."""
+    ok = np.isfinite(tail)
+    shape = rate ** np.arange(1.0 - len(tail), 1.0)[ok] if rate else np.zeros(ok.sum())
+    tail = tail[ok]
+    if not rate:
+        sure = len(tail) and abs(tail.mean()) > 3 * sd / np.sqrt(len(tail))
+        return 0.0, tail.mean() if sure else 0.0
+    if not len(tail):
+        return 0.0, 0.0
+    only = shape @ tail / (shape @ shape)
+    flat = 1 - shape * shape.sum() / (shape @ shape)  # a constant, less what of it looks like a tail
+    room = flat @ flat
+    if room <= 0.03 * len(tail) or abs(flat @ tail / room) <= 3 * sd / np.sqrt(room):
+        return only, 0.0
+    (left, lasting), *_ = np.linalg.lstsq(np.stack([shape, np.ones_like(shape)], 1), tail, rcond=None)
+    return left, lasting
+
+
+def last_distances(far, begins, width):
+    """Return the last ``width`` distances from the baseline outside blanks, newest first."""
+    outside = np.ones(len(far), bool)
+    for begin in begins:
+        outside[begin : begin + width] = False
+    return far[outside][::-1][:width]
+
+
+def blanked(X, *, k=8.0, share=0.3, width=36, settle_s=0.05, noise_s=5.0, warmup_s=0.5):
+    """What goes out with artefacts mirrored and their tails subtracted, and the samples artefacts begin with."""
+    n, n_channels = X.shape
+    gain, slow, few = 1 - np.exp(-1 / (1e-3 * RATE)), np.exp(-1 / (settle_s * RATE)), width // 3
+    lag, warm = few // 2, int(np.ceil(warmup_s * RATE / 256 - 1e-9))
+    base, tail, lasting, rate = X[0].astype(float), *np.zeros((3, n_channels))
+    said, say, sd = *np.zeros((2, n_channels)), np.zeros(n_channels)
+    far, out, heard, begins, left = np.zeros((n, n_channels)), np.zeros(X.shape), [], [], 0
+    for i, x in enumerate(X.astype(float)):
+        if i and i % 256 == 0:
+            sd = np.array([running_sigma(np.array(y), noise_s, 1e-9)[-1] for y in zip(*heard, strict=True)])
+        away = x - tail - lasting - base
+        heard.append(np.where(sd > 0, np.minimum(np.abs(away), k * sd), np.abs(away)))
+        if not left and i // 256 >= warm and (np.abs(away) > k * sd).mean() > share:
+            left, past, seen = width, last_distances(far[:i], begins, width), []
+            begins.append(i)
+        if left:
+            left -= 1
+            out[i] = base - past[width - 1 - left]
+            seen.append(np.where(x == X[i - 1], np.nan, away))
+        else:
+            out[i] = x - tail - lasting
+            far[i] = out[i] - base
+            base = base + gain * far[i]
+        tail, lasting = tail * rate, lasting * slow
+        if begins and i == begins[-1] + width - 1:
+            for c, y in enumerate(np.array(seen)[-few:].T):
+                both = np.isfinite(y[:-lag] * y[lag:])
+                now, then = y[:-lag][both], y[lag:][both]
+                power = now @ now
+                says = power > both.sum() * (3 * sd[c]) ** 2 and 0 < now @ then < np.exp(-lag / width) * power
+                if says and abs(tail[c]) < sd[c]:
+                    weight = power / (power + both.sum() * (10 * sd[c]) ** 2)
+                    said[c], say[c] = 0.95 * said[c] + weight * (now @ then) / power, 0.95 * say[c] + weight
+                rate[c] = (said[c] / say[c]) ** (1 / lag) if say[c] else 0.0
+                more, offset = off_by(y, rate[c], sd[c])
+                tail[c], lasting[c] = tail[c] + more * rate[c], lasting[c] + offset
+    return out, np.array(begins)

@@ -7,9 +7,8 @@ detector crosses from 0.3 ms before its trough to 1.2 ms after; every other cros
 What an ageing array yields is compared with its schedule: exactly where something is counted, with the mathematics of
 detection (``sim.sensors.crossings``) where spikes and noise decide, and with the same array at 30 kHz.
 
-Artefacts are those of ``sim.artefacts``, cut off at 6.4 mV, median over channels as told. What blanking leaves is what
-it misjudges of their tails. At the default size, 20 mV, and the pace of deep brain stimulation, 130/s, that is about
-1.1 % of the crossings, a little too much: with 0.8 to 1.5 ms blanked instead of 1.2 it is more, at 5 mV 0.1 %.
+Artefacts are those of ``sim.artefacts``, cut off at 6.4 mV, median over channels as told. What blanking leaves is
+what it misjudges of their tails; since it learns how fast they decay, hardly any crossings.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi.errors import ContractError
+from bmi.signals import Chunk
 from bmi.testing.stages import check_stage
 from decoders.features.blanking import Blank
 from decoders.features.crossings import Crossings
@@ -142,6 +143,67 @@ def test_a_missing_channel_has_no_say_and_stays_missing():
     assert stage.n_artefacts == 1
     np.testing.assert_array_equal(np.isnan(out), np.isnan(X))
     np.testing.assert_array_equal(out[25000:, :7], X[25000:, :7])
+
+
+def test_it_does_sample_by_sample_what_its_description_says():
+    rng = np.random.default_rng(6)
+    artefacts, onsets = twin.pulses(rng, 4500, 4, 1 / 170, start_s=0.06)
+    X = quiet(4500, 4, 7) + artefacts
+    X[3000:, 0] += 300
+    X = np.clip(X, -4000, 4000).astype(np.float32)
+    stage = Blank(warmup_s=0.05)
+    out = twin.run([stage], X)[2]
+    expected, begins = twin.blanked(X, warmup_s=0.05)
+    assert set(onsets) <= set(begins)
+    assert stage.n_artefacts == len(begins)
+    np.testing.assert_allclose(out, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("every_s", [1 / 20, 1 / 130, 1 / 185])
+def test_once_the_decay_is_known_hardly_more_crosses_than_noise(every_s):
+    """Large pulses, at paces of deep brain stimulation, of the slowest tails: a tenth of a percent is left."""
+    rng = np.random.default_rng(8)
+    n = 3 * int(twin.RATE)
+    noise = quiet(n, 8, seed=9, sd=7.0)
+    onsets = np.arange(900, n - 400, int(every_s * twin.RATE))
+    size = 2e4 * np.exp(0.5 * rng.standard_normal(8))
+    artefact = np.zeros_like(noise)
+    for onset in onsets:
+        artefact[onset : onset + 150] += size * np.exp(-np.arange(150)[:, None] / 9)
+    X, counted = np.clip(noise + artefact, -6400, 6400), onsets[onsets > 1.5 * twin.RATE]
+    background, without, blanked = (crossings(Y, c, counted, 150) for Y, c in ((noise, []), (X, []), (X, [Blank()])))
+    assert without > 200
+    assert blanked <= background + 3 * np.sqrt(background + 1) + 0.001 * without
+
+
+def test_artefacts_that_begin_before_the_noise_is_known_do_not_hide_those_after():
+    """The estimate of the noise begins at them, and begins anew; it must not end there."""
+    n = 5 * int(twin.RATE)
+    for seed in range(3):
+        X, onsets = quiet(n, 6, seed, sd=7.0), np.arange(100, n - 400, 231)
+        for onset in onsets:
+            X[onset : onset + 120] += 2e4 * np.exp(-np.arange(120)[:, None] / 9)
+        stage = Blank()
+        twin.run([stage], np.clip(X, -6400, 6400).astype(np.float32)[:45000])
+        seen = stage.n_artefacts
+        later = Blank()
+        twin.run([later], np.clip(X, -6400, 6400).astype(np.float32))
+        assert later.n_artefacts - seen == (onsets >= 45000).sum()
+
+
+def test_it_goes_on_from_its_state_in_the_middle_of_a_blank():
+    X = quiet(4000, 4, 3)
+    for onset in range(2000, 3900, 231):
+        X[onset : onset + 90] += 3000 * np.exp(-np.arange(90)[:, None] / 9)
+    X = X.astype(np.float32)
+    first, second = Blank(warmup_s=0.05), Blank(warmup_s=0.05)
+    twin.run([first], X[:3186])
+    assert 0 < 3186 - (2000 + 5 * 231) < 36
+    second.bind(twin.spec(4))
+    for own, other in zip(second.state(), first.state(), strict=True):
+        own[...] = other
+    ends = [s.step(Chunk(X[3186:], np.arange(814) / twin.RATE, 0.0, 3186)).data.copy() for s in (first, second)]
+    np.testing.assert_array_equal(*ends)
 
 
 @given(cuts=st.lists(st.integers(1, 300), min_size=10, max_size=30), seed=st.integers(0, 99))
