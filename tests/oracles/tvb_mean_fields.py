@@ -98,8 +98,8 @@ def main() -> None:
         data = run(wong_wang(needed), many, gain, 1.0, np.array([gate * 1.02, s_i]), 30000, 30000)[-1, 0]
         lost.append(data / (64.1e-3 * (1.0 - data)))
     kept["many_rates_hz"] = np.array(lost)
-    about = "past in double precision; Heun; Wilson-Cowan dt 0.2, Montbrió 0.1, every 2 ms; Wong-Wang dt 0.5, every 5 ms; "
-    about += "rates 30 s after a push of 2 % from the balanced state"
+    about = "past in double precision; Heun; Wilson-Cowan dt 0.2, Montbrió 0.1, every 2 ms; Wong-Wang dt 0.5, every "
+    about += "5 ms; rates 30 s after a push of 2 % from the balanced state"
     save("tvb_mean_fields", f"tvb-library {version('tvb-library')}", about, **kept)
 
 
