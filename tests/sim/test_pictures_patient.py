@@ -14,7 +14,7 @@ from sim.brain.generated import generated
 from sim.pictures_brain import Mark, head_from_above
 
 PNG = b"\x89PNG\r\n\x1a\n"
-STORIES = ("three-patients", "year", "molecule")
+STORIES = ("three-patients", "year", "molecule", "sensors")
 
 
 def told(story: str, n: int = 4) -> dict[str, object]:
@@ -33,6 +33,9 @@ def told(story: str, n: int = 4) -> dict[str, object]:
             "days": [45.0, 75.0, 105.0], "theta": {"snr": [0.9, 0.8, 0.7], "dead": [0.0, 0.01, 0.02]},
             "events": [[30.0, "the implant begins to age"]],
             **{k: rng.random((n, 3)).tolist() for k in ("success", "targets_per_s", "yield")},
+        },
+        "sensors": {
+            "conditions": ["spikes", "LFP", "EEG"], **{k: rng.random((3, n)).tolist() for k in ("r", "chance", "null")}
         },
         "molecule": {
             "nav11": 0.65, "natural_s": [[9.0, 10.0]] * (n - 1) + [[]], "aborted_s": [[2.0]] * n, "false_per_hour": 0.5,
