@@ -119,6 +119,7 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
 def _all() -> list[Check]:
     from sim.validation import (
         adaptive,
+        adaptive_search,
         alpha,
         cable,
         channelopathy,
@@ -153,7 +154,7 @@ def _all() -> list[Check]:
 
     topics = (
         membrane, synapse, plasticity, cable, drugs, networks, tissue, channelopathy, graphs, fields, ganglia, adaptive,
-        masses, delays, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials, recording,
-        hemodynamics, epilepsy, closed_loop, parkinson, spreading, recovery, implants, patient, exact,
+        adaptive_search, masses, delays, mean_fields, alpha, cosimulation, connectomes, functional, heads, potentials,
+        recording, hemodynamics, epilepsy, closed_loop, parkinson, spreading, recovery, implants, patient, exact,
     )  # fmt: skip
     return [check for topic in topics for check in topic.CHECKS]
