@@ -209,7 +209,7 @@ def live() -> Iterator[Row]:
 
 CHECKS: tuple[Check, ...] = (
     Check("C9", "the landscape a search is measured against", 0.1, best),
-    Check("C9", "search for a programme", 5.0, searched),
-    Check("C9", "search at the published width", 3.0, published_width),
-    Check("C9", "search on the model itself", 6.0, live),
+    Check("C9", "search for a programme", 8.0, searched),
+    Check("C9", "search at the published width", 8.0, published_width),
+    Check("C9", "search on the model itself", 8.0, live),
 )
