@@ -250,7 +250,9 @@ class Proportional(_Looking):
 class AbortPulse(_Controller):
     """A train of pulses when a seizure is detected, and another after a rest if it goes on.
 
-    Rows of features that are not trusted are not shown to the detector: what it was sure of, it stays sure of.
+    Rows of features that are not trusted are not shown to the detector: what it was sure of, it stays sure of. But a
+    train, the first or another, is only given on what trusted rows show now: a detection ends some time after its
+    seizure did, and one that is merely not over yet is no reason for another train.
 
     Attributes
     ----------
@@ -293,13 +295,13 @@ class AbortPulse(_Controller):
 
     def _row(self, y: F64, t: float, trusted: bool) -> float:
         wants = self._wants
-        active = self.detector.step(vector(y)) if trusted else self.detector.active_
+        seizing = trusted and self.detector.step(vector(y)) and self.detector.evident_
         self.level_ = self.detector.score_
         if wants.item(WANTED) > 0.0 and t >= wants.item(HOLD_UNTIL) - 1e-9:
             wants[WANTED] = 0.0
         oldest = int(wants.item(TRAINS)) % self.per_hour
         rested = t >= wants.item(HOLD_UNTIL) + self.rest_s - 1e-9
-        if active and wants.item(WANTED) <= 0.0 and rested and t - self._began.item(oldest) >= 3600.0:
+        if seizing and wants.item(WANTED) <= 0.0 and rested and t - self._began.item(oldest) >= 3600.0:
             wants[WANTED], wants[HOLD_UNTIL] = self.amplitude_ma, t + self.train_s
             wants[TRAINS] += 1.0
             self._began[oldest] = t

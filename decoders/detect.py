@@ -140,6 +140,12 @@ class Seizure:
         return bool(self._events[kernels.ACTIVE])
 
     @property
+    def evident_(self) -> bool:
+        """Whether what begins a detection is there now: the score at or above ``on_z``, for ``on_s`` at least."""
+        above_s = self._events.item(kernels.ABOVE_S)
+        return self.score_ >= self.on_z and above_s >= self.on_s - 0.5 * self._dt_s
+
+    @property
     def count_(self) -> int:
         """Detections since reset."""
         return int(self._events[kernels.COUNT])

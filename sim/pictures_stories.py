@@ -141,7 +141,7 @@ def molecule(figure: Figure, result: Result) -> str:
     if len(delays):
         axes[4].hist(delays, bins=20, color=COLOURS[0])
         axes[4].axvline(float(np.median(delays)), color="k", lw=1)
-    label(axes[4], f"first pulse after onset\n{float(_of(result, 'false_per_hour')):.2g} false an hour in health",
+    label(axes[4], f"first pulse after onset\n{float(_of(result, 'false_per_hour')):.2g} false an hour",
           "delay, s", "seizures")  # fmt: skip
     both = (("without", "without the stimulator"), ("with", "with it"))
     rows = grid(bottom, 4, 1, sharex=True, height_ratios=(1.0, 0.45, 1.0, 0.45))

@@ -120,6 +120,19 @@ def test_a_seizure_is_answered_by_a_train_and_after_a_rest_by_another():
     assert (got > 0).sum() == len(onsets) * 0.4 * RATE
 
 
+def test_a_seizure_that_a_train_ended_gets_no_other_though_its_detection_is_not_over_yet():
+    """Its first train ends it. Two standard deviations keep the detection on for as long as they stay."""
+    controller = made("abort-pulse", detector={**ABORT["detector"], "off_s": 2.0})
+    ended = []
+
+    def aborted(k, ma):
+        ended.extend([k] if ma > 0 and not ended else [])
+        return seizure(k, ma) if not ended else [0.1 if k % 2 else -0.1]
+
+    got = closed(controller, aborted, 1000)
+    assert np.flatnonzero((got[1:] > 0) & (got[:-1] == 0)).size == controller.count_ == controller.detector.count_ == 1
+
+
 def test_no_hour_has_more_trains_than_allowed():
     assert np.flatnonzero(np.diff(closed(made("abort-pulse", per_hour=3), seizure, 1000)) > 0).size == 3
 

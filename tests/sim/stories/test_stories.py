@@ -58,9 +58,11 @@ def participant(halved: bool, seed: int) -> dict:
 def test_shortened_seizures_are_counted_against_the_same_participant() -> None:
     told = molecule.tell({1: participant(True, 1), 2: participant(False, 2)})
     assert (told["halved"], told["n_seizures"]) == (0.5, 6)
-    assert told["false_per_hour"] == pytest.approx(5.0)
     assert told["healthy_hours"] == pytest.approx(0.2)
     assert told["between_seizures"] == 2
+    seconds = 2 * (360.0 + 120.0) - 3 * (2.0 + 1.0) - 3 * (6.0 + 1.0)
+    assert told["hours_without_seizure"] == pytest.approx(seconds / 3600.0)
+    assert told["false_per_hour"] == pytest.approx((2 + 1) * 3600.0 / seconds)
     assert np.allclose(told["delays_s"], 0.5)
     assert "50 % of 6 seizures" in molecule.said(told)
 
