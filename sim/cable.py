@@ -153,8 +153,6 @@ class Cable:
             self.mg_mm,
         )  # fmt: skip
         self._allocate()
-        self._source = self._sources()
-        self._steady: tuple[F64, F64] | None = None
         self.reset()
         self._run(0, 0, 1)
         self.reset()
@@ -246,20 +244,13 @@ class Cable:
         cells = np.minimum(np.arange(self._groups * self._lanes), self.n_cells - 1)
         return values[cells].reshape(self._groups, self._lanes, -1).swapaxes(1, 2)
 
-    def _sources(self) -> npt.NDArray[np.intp]:
-        """Return which element of (n_cells, n_nodes) and a zero after them each place of the tiles shows."""
-        nodes = self.tree.n_nodes
-        flat = self._lay(np.arange(self.n_cells * nodes).reshape(-1, nodes)).reshape(self._groups, -1)
-        source = np.full((self._groups, self._tiles * LANES), self.n_cells * nodes)
-        source[:, : flat.shape[1]] = flat
-        return source.reshape(self._groups, self._tiles, LANES)
-
     def _nodes(self, values: F64) -> F64:
         """Return (n_cells, n_compartments or n_nodes) as (n_groups, n_tiles, LANES), in the order of elimination."""
-        nodes = self.tree.n_nodes
-        flat = np.zeros(self.n_cells * nodes + 1)
-        flat[:-1].reshape(-1, nodes)[:, self._place[: values.shape[1]]] = values
-        return flat[self._source]
+        wide = np.zeros((len(values), self.tree.n_nodes))
+        wide[:, self._place[: values.shape[1]]] = values
+        flat = self._lay(wide).reshape(self._groups, -1)
+        spare = self._tiles * LANES - flat.shape[1]
+        return np.concatenate([flat, np.zeros((self._groups, spare))], 1).reshape(self._groups, self._tiles, LANES)
 
     def _leak(self) -> None:
         """Set what stands in the matrix at every step, and the constant current."""
@@ -273,9 +264,7 @@ class Cable:
     def _drive(self) -> None:
         """Set the current that is injected and the leak's."""
         s, t = self._state, self.tree
-        if self._steady is None or not np.array_equal(self._steady[0], s["leak"]):
-            self._steady = s["leak"].copy(), self._nodes(np.outer(s["leak"], t.leak_us) * t.e_leak_mv)
-        np.add(s["injected"], self._steady[1], out=s["drive"])
+        s["drive"][...] = s["injected"] + self._nodes(np.outer(s["leak"], t.leak_us) * t.e_leak_mv)
 
     def _activate(self, field_mv: F64) -> F64:
         """Return the current that a field (n_cells, n_compartments) drives into every node, nA.
