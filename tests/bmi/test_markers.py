@@ -30,7 +30,7 @@ class Heard:
         self.events = []
         self.ears.start()
 
-    def until(self, kind, n=1, most_s=5.0):
+    def until(self, kind, n=1, most_s=20.0):
         """Wait until ``n`` events of a kind were written; return those."""
         end = time.monotonic() + most_s
         while True:
