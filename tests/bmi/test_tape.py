@@ -50,7 +50,9 @@ def test_every_sample_is_recorded_in_order_and_nothing_but_the_tap_ran(tmp_path)
     assert summary["streams"][0]["lost"] == summary["recorder_dropped"] == 0
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
     # A machine that stood still tells so as an event of the stream; no decision, command or state stands beside it.
-    assert set(Recording.open(tmp_path / "out").topics) - {"/events"} == {"/samples/m1"}
+    recording = Recording.open(tmp_path / "out")
+    assert set(recording.topics) - {"/events"} == {"/samples/m1"}
+    assert all(e.kind.startswith("stream.") and e.kind != "stream.lost" for e in recording.events())
 
 
 def test_a_killed_recorder_costs_no_sample(tmp_path):
