@@ -17,6 +17,7 @@ import numpy as np
 from bmi.errors import BMIError, ContractError
 from bmi.signals import AnyArray
 from sim import GRID_S
+from sim._finite_kernels import total
 from sim.component import Component, Port, checked, port, whole_steps
 
 SMALL = 4096
@@ -233,14 +234,19 @@ class _States:
     def __init__(self, component: Component) -> None:
         states = [a for a in component.state().values() if a.dtype.kind == "f"]
         self._small = [np.zeros(1), *(a for a in states if a.size <= SMALL)]
-        self._large = [a for a in states if a.size > SMALL]
+        large = [a for a in states if a.size > SMALL]
+        self._large = [a.reshape(-1) for a in large if a.flags.c_contiguous]  # views
+        self._strided = [a for a in large if not a.flags.c_contiguous]
         self._together = np.empty(sum(a.size for a in self._small))
+        self.finite()
 
     def finite(self) -> bool:
         """Return True only if all are: a sum tells, unless it overflows and makes us look more closely."""
         np.concatenate(self._small, axis=None, out=self._together)
+        if not all(math.isfinite(total(a)) for a in (self._together, *self._large)):
+            return False
         with np.errstate(over="ignore", invalid="ignore"):
-            return all(math.isfinite(np.add.reduce(a, axis=None)) for a in (self._together, *self._large))
+            return all(math.isfinite(np.add.reduce(a, axis=None)) for a in self._strided)
 
 
 def watch(component: Component, t0_s: float, t1_s: float) -> None:

@@ -14,6 +14,7 @@ from bmi.signals import F32, F64, I64, AnyArray
 from sim import SLOT_S
 from sim.brain.connectome import Connectome
 from sim.circuits.anatomy import Anatomy
+from sim.patient._patch_kernels import unusual
 from sim.patient.whole_brain import Sources
 from sim.sensors.array import Array
 from sim.sensors.depth import DepthLead
@@ -153,16 +154,12 @@ class Implants:
     def _patch_moments(self, counts: F32) -> F64:
         """Return the dipoles of the tissue's patches, (10, n_patches) nA·m: rates through synapses, less the usual."""
         rates = (counts @ self._member).astype(np.float64)
-        fast, usual = self._smooth
         if not self._begun[0]:
-            fast[:] = usual[:] = rates.mean(axis=0)
+            self._smooth[:] = rates.mean(axis=0)
             self._begun[0] = 1
         out = np.empty_like(rates)
         share, slow = -math.expm1(-SLOT_S / SMOOTH_S), -math.expm1(-SLOT_S / self.usual_s)
-        for k, row in enumerate(rates):
-            fast += share * (row - fast)
-            usual += slow * (row - usual)
-            out[k] = fast - usual
+        unusual(rates, share, slow, self._smooth, out)
         return self.patch_na_m * out
 
     def turn(self, name: str, value: F64) -> None:

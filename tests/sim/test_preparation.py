@@ -144,6 +144,21 @@ class TestSnapshots:
         assert same(preparation.advance(100), first)
 
 
+class Holding(Oscillators):
+    """Holds arrays of every kind beside its own state."""
+
+    def bind(self, seed: int) -> None:
+        super().bind(seed)
+        self.name = "holding"
+        self._held = {
+            "few": np.ones(7), "many": np.ones(9000), "single": np.ones((3, 9001), np.float32),
+            "strided": np.ones((9000, 2))[:, 1],
+        }  # fmt: skip
+
+    def state(self):
+        return dict(super().state()) | self._held
+
+
 class TestWatch:
     def test_a_state_that_is_no_number_stops_the_run_and_is_named(self):
         preparation = Preparation(Oscillators(dt_s=0.01, rate_hz=100.0), 5)
@@ -156,6 +171,23 @@ class TestWatch:
         assert e.t0_s >= 0.2
         assert e.t1_s == pytest.approx(e.t0_s + 0.01)
         assert "[(0,)] is not finite" in str(e)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize("name", ["few", "many", "single", "strided"])
+    def test_no_state_escapes_however_large_and_however_laid_out(self, name, value):
+        held = Holding()
+        preparation = Preparation(held, 1)
+        preparation.advance_s(0.05)
+        held.state()[name][-1] = value
+        with pytest.raises(Diverged, match=rf"holding: {name} .* between 0\.050 s and 0\.060 s"):
+            preparation.advance_s(0.01)
+
+    def test_numbers_whose_sum_is_too_large_are_numbers(self):
+        held = Holding()
+        preparation = Preparation(held, 1)
+        held.state()["single"][:] = 1e38
+        preparation.advance_s(0.05)
+        assert (held.state()["single"] == np.float32(1e38)).all()
 
 
 class TestSteps:
