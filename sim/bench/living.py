@@ -29,7 +29,7 @@ from bmi.errors import BMIError, ContractError
 from bmi.process import keep_off
 from bmi.recipe import build, read
 from bmi.session import Session
-from bmi.signals import F64
+from bmi.signals import F64, AnyArray
 from bmi.streams import sent
 from bmi.world import TIMES
 from sim import GRID_S
@@ -167,6 +167,7 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
     late = [1e3 * x[both, 0] for x in (pushes, slept)]
     own = [1e3 * np.diff(x[both, 1]) for x in (pushes, slept)]
     of_session = sum(c for role, c in cost.items() if role not in ("sleeper", "listener"))
+    slow = slowest(np.flatnonzero(both), own[0], *late)
     over = int((own[0] > BLOCK_MS).sum())
     ratio = ratios(*late)
     lived = len(pushes) * GRID_S  # less than passed, if the machine was too busy for real time
@@ -185,12 +186,37 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
         "cores": len(os.sched_getaffinity(0)),
         "core_s_s": {role: round(c, 4) for role, c in cost.items()} | {"session": round(of_session, 4)},
         "block_cpu_ms": {"patient": quantiles(own[0]), "sleeper": quantiles(own[1])},
+        "slowest_blocks": slow,
         "late_ms": {"patient": quantiles(late[0]), "sleeper": quantiles(late[1])},
         "late_ratio": ratio,
         "streams": {"decoded": [s.label for s in session.recipe.sources], "heard": heard},
         **{k: summary[k] for k in wanted if k in summary},
         "bars": bars,
     }
+
+
+def slowest(row: AnyArray, own: F64, late: F64, slept: F64, n: int = 10) -> list[dict[str, float]]:
+    """Return the ``n`` blocks that took longest, in order of time, and how late the sleeper was just then.
+
+    Parameters
+    ----------
+    row : (n_rows,) int64
+        Which push each is.
+    own : (n_rows - 1,) float64
+        Processor time between a push and the next one, ms.
+    late, slept : (n_rows,) float64
+        Lateness of pushes and of the sleeper, which wakes half a period after each, ms.
+    """
+    worst = np.sort(np.argsort(own)[-n:])
+    return [
+        {
+            "at_s": round(float(row[k]) * GRID_S, 2),
+            "own_ms": float(own[k]),
+            "push_late_ms": float(late[k + 1]),
+            "sleeper_late_ms": float(slept[max(0, k - 1) : k + 2].max()),
+        }
+        for k in worst
+    ]
 
 
 def quantiles(x: F64) -> dict[str, float]:
@@ -220,6 +246,8 @@ def show(result: dict[str, Any]) -> None:
 
     _table("core-s a second", {role: {"": c} for role, c in result["core_s_s"].items()})
     _table("own CPU time of a block, ms", result["block_cpu_ms"])
+    blocks = result["slowest_blocks"]
+    _table("slowest blocks", {f"at {b['at_s']:g} s": {k: v for k, v in b.items() if k != "at_s"} for b in blocks})
     _table("lateness of a push, ms", result["late_ms"])
     _table("over the sleeper's", result["late_ratio"])
     won = [f"{b['name']} {sum(b['won'])}/{b['trials']}" for b in result["blocks"]]

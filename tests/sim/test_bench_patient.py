@@ -16,7 +16,7 @@ from bmi.recipe import build
 from bmi.session import Session
 from bmi.world import TIMES
 from sim import GRID_S
-from sim.bench.living import BLOCK_MS, SLEPT, _told, live, quantiles, ratios, show, sleeper
+from sim.bench.living import BLOCK_MS, SLEPT, _told, live, quantiles, ratios, show, sleeper, slowest
 
 SMALL = {
     "session": {"name": "small", "seed": 7},
@@ -64,7 +64,9 @@ def test_bars_are_on_processor_slowest_block_and_lateness(tmp_path, capsys):
     ]  # fmt: skip
     assert missed[1]["blocks over 10 ms"]["got"] == 400
     show(fine)
-    assert "won a 1/2" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "won a 1/2" in out
+    assert "slowest blocks" in out
 
 
 def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
@@ -117,6 +119,14 @@ def test_lateness_is_compared_second_by_second():
     assert chance["low"] < 1.0 < chance["high"]
     expected = {"p50": 500.0, "p99": 990.0, "p99.9": 999.0, "max": 1000.0, "n": 1001}
     assert quantiles(np.arange(1001.0)) == pytest.approx(expected)
+
+
+def test_the_slowest_blocks_are_told_with_what_the_sleeper_met_just_then():
+    own, late, slept = np.full(50, 3.0), np.full(51, 0.1), np.full(51, 0.2)
+    own[[7, 30]], late[31], slept[[6, 32]] = (12.0, 20.0), 4.0, (9.0, 7.0)
+    first, second = slowest(100 + np.arange(51), own, late, slept, 2)
+    assert first == {"at_s": 1.07, "own_ms": 12.0, "push_late_ms": 0.1, "sleeper_late_ms": 9.0}
+    assert second == {"at_s": 1.3, "own_ms": 20.0, "push_late_ms": 4.0, "sleeper_late_ms": 0.2}
 
 
 @pytest.mark.bars
