@@ -65,7 +65,7 @@ def show(
         names = pictures.names()
         typer.echo(json.dumps(names) if as_json else "\n".join(names))
         return
-    path = out or Path(f"{component}.png")
+    path = pictures.page(out or Path(component))
     about = pictures.show(component, path, seed=seed)
     typer.echo(json.dumps({"component": component, "file": str(path), "shows": about, "seed": seed},
                           ensure_ascii=False) if as_json else f"{path}: {about}")  # fmt: skip
@@ -88,18 +88,18 @@ def story(
     from rich.progress import Progress
 
     from sim import stories
+    from sim.pictures import page
 
     if name is None:
         known = {k: v.about for k, v in stories.stories().items()}
         lines = [f"{k}: {about}" for k, about in known.items()]
         typer.echo(json.dumps(known) if as_json else "\n".join(lines))
         return
-    wanted = several(seeds)
+    wanted, path = several(seeds), page(out or Path(name))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=len(wanted))
         done = stories.live(name, wanted, jobs=jobs, share=share, progress=lambda n: bar.update(task, completed=n))
-    path = out or Path(f"{name}.png")
     stories.draw(done, path)
     typer.echo(json.dumps({**done, "file": str(path)}, ensure_ascii=False) if as_json else
                f"{path}: {done['about']}; {len(wanted)} simulated participants. {stories.said(done)}")  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,30 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#5B5B5B")
 """Okabe and Ito's palette."""
+FORMATS = (".png", ".svg", ".pdf")
 
 
 def names() -> list[str]:
     """Return the components there is a picture of, smallest scale first."""
     return list(_pictures())
+
+
+def page(path: Path) -> Path:
+    """Return where a page will be written, a png if the name does not say; asked before long work, not after it.
+
+    Raises
+    ------
+    ContractError
+        If it is of another format, or its folder does not exist.
+    PluginError
+        If matplotlib is missing.
+    """
+    if find_spec("matplotlib") is None:
+        raise PluginError("plots: matplotlib is missing; pip install 'multiscale-bmi[plot]'")
+    page = path if path.suffix else path.with_name(f"{path.name}.png")
+    if page.suffix.lower() not in FORMATS or not page.parent.is_dir():
+        raise ContractError(f"cannot write {path}: expected a {', '.join(f[1:] for f in FORMATS)} in a folder there is")
+    return page
 
 
 def show(name: str, path: Path, *, seed: int = 1) -> str:
