@@ -2,7 +2,8 @@
 
 A session as any other runs the recipe: the patient in its own process over LSL, lane, recorder, learner. Beside them,
 in processes of their own, a sleeper that only wakes every 10 ms, half a period off, and a listener that reads the
-streams which the recipe leaves unread. What of a push's lateness the machine is to blame for, the sleeper shows.
+streams which the recipe leaves unread. What of a push's lateness the machine is to blame for, the sleeper shows; what
+of a block's processor time, fixed work of the same length shows afterwards (``sim.bench.fixed``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from bmi.signals import F64, AnyArray
 from bmi.streams import sent
 from bmi.world import TIMES
 from sim import GRID_S
+from sim.bench.fixed import measured
 
 CORE_S_S, BLOCK_MS = 0.55, 1e3 * GRID_S
 """Asked: core-seconds of the patient's process per second it lived, and processor time of its slowest block, ms."""
@@ -47,6 +49,7 @@ SLEPT, HEARD = "sleeper.npy", "heard.json"
 def patient(
     seconds: Annotated[float, typer.Option(min=5.0, help="How long it runs live.")] = 600.0,
     recipe: Annotated[str, typer.Option(help="A recipe whose world pushes every 10 ms.")] = "patient_center_out",
+    control: Annotated[float, typer.Option(min=0.0, help="How long fixed work is measured afterwards, s.")] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """The whole patient in real time beside the pipeline: processor time, slowest block, lateness; 1 if it misses.
@@ -59,7 +62,7 @@ def patient(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(recipe, total=1.0)
-        result = live(recipe, seconds, lambda share: bar.update(task, completed=share))
+        result = live(recipe, seconds, lambda share: bar.update(task, completed=share), control_s=control)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
@@ -68,8 +71,10 @@ def patient(
         raise typer.Exit(1)
 
 
-def live(recipe: str, seconds: float, progress: Callable[[float], object] = lambda share: None) -> dict[str, Any]:
-    """Run a recipe live for so long and measure the patient.
+def live(
+    recipe: str, seconds: float, progress: Callable[[float], object] = lambda share: None, *, control_s: float = 0.0
+) -> dict[str, Any]:
+    """Run a recipe live for so long and measure the patient; then fixed work for ``control_s``.
 
     Its learning blocks run as shipped; the last block is made as long as what is left.
 
@@ -87,7 +92,11 @@ def live(recipe: str, seconds: float, progress: Callable[[float], object] = lamb
         raise ContractError(f"bench patient: {recipe} has no world that pushes every {BLOCK_MS:g} ms")
     with tempfile.TemporaryDirectory(prefix="bmi-living-") as folder:
         session = Session.open(built, out=Path(folder) / "session")
-        return asyncio.run(_live(session, Path(folder), max(seconds, before + SHORTEST_S), progress))
+        told = asyncio.run(_live(session, Path(folder), max(seconds, before + SHORTEST_S), progress))
+        if control_s:
+            usual = told["block_cpu_ms"]["patient"]["p50"]
+            against(told, measured(control_s, usual, session.recipe.lane.cpu, Path(folder)))
+        return told
 
 
 async def _live(
@@ -174,7 +183,7 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
     world = cost["world"] * wall / lived
     bars = {
         "core-s/s of the patient": {"asked": CORE_S_S, "got": world, "reached": world <= CORE_S_S},
-        "blocks over 10 ms": {"asked": 0, "got": over, "reached": over == 0},
+        "blocks over 10 ms": {"asked": 0, "got": over, "of": len(own[0]), "reached": over == 0},
         "lateness, p99 over the sleeper's": {"asked": 1.0, "got": ratio["p99"]["value"], "low": ratio["p99"]["low"],
                                              "reached": ratio["p99"]["low"] <= 1.0},
     }  # fmt: skip
@@ -193,6 +202,12 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
         **{k: summary[k] for k in wanted if k in summary},
         "bars": bars,
     }
+
+
+def against(told: dict[str, Any], fixed: F64) -> None:
+    """Put beside the patient's blocks what fixed work of the same length took, (n,) ms."""
+    told["block_cpu_ms"]["fixed work, alone"] = quantiles(fixed)
+    told["bars"]["blocks over 10 ms"]["control"] = {"got": int((fixed > BLOCK_MS).sum()), "of": len(fixed)}
 
 
 def slowest(row: AnyArray, own: F64, late: F64, slept: F64, n: int = 10) -> list[dict[str, float]]:
@@ -256,7 +271,9 @@ def show(result: dict[str, Any]) -> None:
                f"besides {heard}; overruns {result['world_overruns']}; won {', '.join(won)}")  # fmt: skip
     for name, bar in result["bars"].items():
         verdict = "reached" if bar["reached"] else "not reached"
-        typer.echo(f"{name}: asked {bar['asked']:g}, got {bar['got']:.3g}: {verdict}")
+        of = f" of {bar['of']}" if "of" in bar else ""
+        beside = "; fixed work, alone: {got} of {of}".format(**bar["control"]) if "control" in bar else ""
+        typer.echo(f"{name}: asked {bar['asked']:g}, got {bar['got']:.3g}{of}: {verdict}{beside}")
 
 
 def sleeper(runtime: Path, folder: Path, control: Control) -> None:

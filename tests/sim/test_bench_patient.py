@@ -16,7 +16,9 @@ from bmi.recipe import build
 from bmi.session import Session
 from bmi.world import TIMES
 from sim import GRID_S
-from sim.bench.living import BLOCK_MS, SLEPT, _told, live, quantiles, ratios, show, sleeper, slowest
+from sim.bench.fixed import measured as fixed_work
+from sim.bench.fixed import turns, work
+from sim.bench.living import BLOCK_MS, SLEPT, _told, against, live, quantiles, ratios, show, sleeper, slowest
 
 SMALL = {
     "session": {"name": "small", "seed": 7},
@@ -63,10 +65,13 @@ def test_bars_are_on_processor_slowest_block_and_lateness(tmp_path, capsys):
         [False, True, True], [True, False, True], [True, True, False]
     ]  # fmt: skip
     assert missed[1]["blocks over 10 ms"]["got"] == 400
+    against(fine, np.array([3.0, 3.1, 12.0, 9.9]))
+    assert fine["bars"]["blocks over 10 ms"]["control"] == {"got": 1, "of": 4}
     show(fine)
     out = capsys.readouterr().out
     assert "won a 1/2" in out
     assert "slowest blocks" in out
+    assert "asked 0, got 0 of 400: reached; fixed work, alone: 1 of 4" in out
 
 
 def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
@@ -82,9 +87,20 @@ def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
     assert 0.0 < times[-1, 0] < 1.0
 
 
+def test_fixed_work_is_fixed_and_as_long_as_asked(tmp_path):
+    x = np.ones(16, np.float32)
+    work(32, x)  # the stride is odd: each of 16 numbers twice
+    assert np.allclose(x, (1.0 * 0.999 + 1.0) * 0.999 + 1.0)
+    assert turns(4.0, np.ones(1 << 16, np.float32)) > turns(1.0, np.ones(1 << 16, np.float32))
+    taken = fixed_work(1.0, 1.0, None, tmp_path)
+    assert taken.shape == (100,)
+    assert 0.3 < np.median(taken) < 5.0
+
+
 @pytest.mark.bars
 def test_a_small_patient_lives_and_is_measured(tmp_path, capsys):
-    told = live(written(tmp_path, SMALL), 3.0)
+    told = live(written(tmp_path, SMALL), 3.0, control_s=0.5)
+    assert told["bars"]["blocks over 10 ms"]["control"]["of"] == 50
     assert json.loads(json.dumps(told)) == told
     roles = {"world", "lane", "recorder", "learner", "service", "sleeper", "listener", "session"}
     assert set(told["core_s_s"]) == roles
