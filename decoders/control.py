@@ -305,6 +305,7 @@ class AbortPulse(_Controller):
             wants[WANTED], wants[HOLD_UNTIL] = self.amplitude_ma, t + self.train_s
             wants[TRAINS] += 1.0
             self._began[oldest] = t
+            self.detector.look_anew()
         return float(wants.item(WANTED))
 
     def state(self) -> State:

@@ -145,6 +145,10 @@ class Seizure:
         above_s = self._events.item(kernels.ABOVE_S)
         return self.score_ >= self.on_z and above_s >= self.on_s - 0.5 * self._dt_s
 
+    def look_anew(self) -> None:
+        """Forget for how long the score has been above, so that it must be so again; a detection goes on."""
+        self._events[kernels.ABOVE_S] = 0.0
+
     @property
     def count_(self) -> int:
         """Detections since reset."""

@@ -133,6 +133,19 @@ def test_a_seizure_that_a_train_ended_gets_no_other_though_its_detection_is_not_
     assert np.flatnonzero((got[1:] > 0) & (got[:-1] == 0)).size == controller.count_ == controller.detector.count_ == 1
 
 
+def test_evidence_from_before_a_train_does_not_count_for_the_next():
+    """One row above is left when features are trusted again: .2 s of them are asked for."""
+    controller = made("abort-pulse", rest_s=0.0, blank_s=0.3)
+    trains = []
+
+    def nearly_over(k, ma):
+        trains.extend([k] if ma > 0 else [])
+        return seizure(k, ma) if not trains or k <= trains[-1] + 0.3 * RATE + 1 else [0.1 if k % 2 else -0.1]
+
+    got = closed(controller, nearly_over, 600)
+    assert np.flatnonzero((got[1:] > 0) & (got[:-1] == 0)).size == controller.count_ == 1
+
+
 def test_no_hour_has_more_trains_than_allowed():
     assert np.flatnonzero(np.diff(closed(made("abort-pulse", per_hour=3), seizure, 1000)) > 0).size == 3
 
