@@ -16,7 +16,7 @@ from bmi.recipe import Recipe
 from bmi.score import MOVEMENT, Trajectory, score
 from bmi.signals import AnyArray, Event
 from bmi.tasks.grid import Grid
-from bmi.telemetry import Telemetry, age_ns, own_ns
+from bmi.telemetry import Telemetry, age_ns, first_active, own_ns
 
 
 class Score:
@@ -35,6 +35,7 @@ class Score:
         self._steps: list[AnyArray] = []
         self._n = {"samples": 0, "lost": 0, "commands": 0, "steps": 0}
         self._streams = np.zeros((2, len(recipe.sources) or 1), np.int64)  # samples and losses of each
+        self._began_s: float | None = None  # when the gate first let a command pass
         self._blocks = [_BlockTold(b.name) for b in recipe.blocks]
         self.dose = Dose(recipe.therapy) if recipe.therapy is not None else None
 
@@ -54,6 +55,8 @@ class Score:
         for k in np.unique(steps["block"]):
             if k < len(self._blocks):
                 self._blocks[k].take(steps[steps["block"] == k])
+        if self._began_s is None and (first := first_active(steps)) is not None:
+            self._began_s = float(steps["now"][first])
         n = steps["n_samples"]
         self._streams += n.sum(0), np.where(n > 0, steps["n_lost"], 0).sum(0)
         self._n["samples"], self._n["lost"] = (int(x) for x in self._streams.sum(1))
@@ -173,10 +176,12 @@ class Score:
             s |= self._selections(recipe.task)
             s["intervals"]["bit_rate_bit_s"] = s["bits_s_ci"]
         if telemetry is not None and len(steps):
-            s |= {"age_ms": _percentiles(age_ns(steps) / 1e6), "own_us": _percentiles(own_ns(steps) / 1e3)}
+            began = steps["now"] >= (-np.inf if self._began_s is None else self._began_s)
+            age = age_ns(steps[began] if began.any() else steps)
+            s |= {"age_ms": _percentiles(age / 1e6), "own_us": _percentiles(own_ns(steps) / 1e3)}
             s["stale"] = telemetry.stale_commands
             histogram = Histogram()
-            histogram.add(age_ns(steps))
+            histogram.add(age)
             s["age_histogram"] = histogram.to_dict()
         if self.dose is not None:
             s["therapy"] = self.dose.as_dict(live=telemetry is not None)

@@ -146,6 +146,16 @@ def age_ns(steps: Steps) -> F64:
     return np.asarray((steps["t_written"] - np.minimum(steps["t"], steps["t_arrival"])) * 1e9)
 
 
+def first_active(steps: Steps) -> int | None:
+    """Return the place of the first command that the gate let pass; None if there is none.
+
+    Ages are those of commands since then. Before it nothing moves, and a session has no sample yet or a backlog of
+    them, whose age says when it was opened.
+    """
+    passed = np.flatnonzero((steps["command_seq"] >= 0) & (steps["gate_state"] == GateState.ACTIVE))
+    return int(passed[0]) if len(passed) else None
+
+
 def own_ns(steps: Steps) -> npt.NDArray[np.int64]:
     """Return what we ourselves added for each record, ns: decoding, gate and write."""
     return np.asarray(steps["decode_ns"] + steps["gate_ns"] + steps["write_ns"])
@@ -177,6 +187,7 @@ class TelemetryReader:
     def __post_init__(self) -> None:
         self.age = Histogram()
         self.own = Histogram()
+        self._begun = False
         self._t0: float | None = None
         self._last_step = -1
         self._t_block = 0.0
@@ -245,7 +256,10 @@ class TelemetryReader:
         if not len(sent):
             return
         age = age_ns(sent)
-        self.age.add(age)
+        begins = None if self._begun else first_active(sent)
+        if begins is not None:  # the ages of what only waited were shown; from now on they would hide the others
+            self._begun, self.age = True, Histogram()
+        self.age.add(age[begins:])
         self.own.add(own_ns(sent))
         moving = (sent["gate_state"] == GateState.ACTIVE) & np.any(sent["command"] != 0.0, axis=1)
         now.stale_commands += int(np.count_nonzero(moving & (age > self.age_limit_s * 1e9)))

@@ -10,6 +10,7 @@ from bmi import recipe
 from bmi.blocks import Block
 from bmi.contracts import TrialResult
 from bmi.report import to_json
+from bmi.signals import GateState
 from bmi.summary import Score
 from bmi.telemetry import TelemetryReader
 
@@ -134,6 +135,20 @@ def test_lock_step_has_no_latencies_a_live_session_has_both(lived):
     assert s["age_ms"]["n"] == len(kept)
     assert 0.0 <= s["age_ms"]["p50"] <= s["age_ms"]["p99"] <= s["age_ms"]["p999"] <= s["age_ms"]["max"] < 100.0
     assert s["stale"] == 0
+
+
+def test_what_waited_before_the_first_command_that_passed_has_no_say_in_the_ages(lived):
+    steps = lived[0][(lived[0]["block"] == 0) & (lived[0]["command_seq"] >= 0)].copy()
+    steps["gate_state"], steps["t_written"] = GateState.ACTIVE, steps["t"] + 0.004
+    steps["gate_state"][:30], steps["t_written"][:30] = GateState.DISARMED, steps["t"][:30] + 2.0
+    score, telemetry = Score(scored(0)), TelemetryReader().update(steps)
+    for part in np.array_split(steps, 9):
+        score.take(part, [])
+    s = score.summary({}, telemetry, None)
+    assert (s["age_ms"]["n"], s["age_ms"]["max"]) == (len(steps) - 30, pytest.approx(4.0, rel=1e-4))
+    waited = Score(scored(0))
+    waited.take(steps[:30], [])
+    assert waited.summary({}, telemetry, None)["age_ms"]["max"] == pytest.approx(2000.0, rel=1e-4)
 
 
 def test_counters_are_passed_on_as_numbers_control_words_are_not(lived):

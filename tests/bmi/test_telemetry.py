@@ -37,6 +37,23 @@ def test_only_written_commands_have_a_latency():
     assert (v.commands, v.own.n, v.own.max) == (10, 10, 100_000)
 
 
+@pytest.mark.parametrize("cut", [1, 7, 400])
+def test_ages_begin_anew_with_the_first_command_that_may_move(cut):
+    """A session begins without a sample, or with a backlog; a stream that fails later is in the figures."""
+    steps, _ = reaches(8)
+    steps["gate_state"] = GateState.ACTIVE
+    steps["gate_state"][:20], steps["t_written"][:20] = GateState.NEUTRAL, steps["t"][:20] + 2.0
+    waiting = TelemetryReader().update(steps[:20])
+    assert (waiting.age.n, waiting.age.max) == (20, pytest.approx(2e9, rel=1e-6))
+    steps["gate_state"][300:310], steps["t_written"][300:310] = GateState.NEUTRAL, steps["t"][300:310] + 0.5
+    reader = TelemetryReader()
+    for i in range(0, len(steps), cut):
+        v = reader.update(steps[i : i + cut])
+    assert v.commands == len(steps) == v.own.n
+    assert (v.age.n, v.age.max) == (len(steps) - 20, pytest.approx(5e8, rel=1e-6))
+    assert v.age.p50 == pytest.approx(4e6, rel=0.005)
+
+
 @pytest.mark.parametrize("cut", [1, 7, 50, 400])
 def test_how_the_records_are_cut_does_not_matter(cut):
     steps, _ = reaches(8)
