@@ -16,24 +16,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
 from bmi.clock import LSLClock
 from bmi.process import keep_off
 from bmi.signals import F32, F64
 from sim import GRID_S
+from sim.bench._fixed_kernels import work
 
 SIZE = 1 << 21
 """Numbers worked on: 8 MB, more than a processor keeps for itself, as the patient's are."""
-STRIDE, TRIAL = 9973, 100_000
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def work(n: int, x: F32) -> None:
-    """Change ``n`` of the numbers ``x`` (a power of two of them), far apart from each other."""
-    for i in range(n):
-        j = (i * STRIDE) & (x.size - 1)
-        x[j] = x[j] * np.float32(0.999) + np.float32(1.0)
+TRIAL = 100_000
 
 
 def turns(own_ms: float, x: F32) -> int:

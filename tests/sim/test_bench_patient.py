@@ -16,8 +16,9 @@ from bmi.recipe import build
 from bmi.session import Session
 from bmi.world import TIMES
 from sim import GRID_S
+from sim.bench._fixed_kernels import work
 from sim.bench.fixed import measured as fixed_work
-from sim.bench.fixed import turns, work
+from sim.bench.fixed import turns
 from sim.bench.living import BLOCK_MS, SLEPT, _told, against, live, quantiles, ratios, show, sleeper, slowest
 
 SMALL = {
