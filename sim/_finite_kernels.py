@@ -10,7 +10,7 @@ from bmi.signals import AnyArray
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
 def total(flat: AnyArray) -> float:
     """Return the sum of (n,) numbers, n > 0, in whatever order is quickest; NaN and infinity stay in it."""
-    s = flat[0] - flat[0]  # of their own precision: twice as many at once
+    s = flat[0] - flat[0]  # zero in their own precision, or NaN
     for i in range(flat.size):
         s += flat[i]
     return s

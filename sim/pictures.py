@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +19,21 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#5B5B5B")
 """Okabe and Ito's palette."""
 FORMATS = (".png", ".svg", ".pdf")
+EXPECTED = "give a png, svg or pdf in a folder there is"
 
 
 def names() -> list[str]:
     """Return the components there is a picture of, smallest scale first."""
     return list(_pictures())
+
+
+def blank(**settings: Any) -> Figure:
+    """Return an empty figure. Raises PluginError if matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as e:
+        raise PluginError("plots: matplotlib is missing; pip install 'multiscale-bmi[plot]'") from e
+    return Figure(layout="constrained", **settings)
 
 
 def page(path: Path) -> Path:
@@ -37,12 +46,19 @@ def page(path: Path) -> Path:
     PluginError
         If matplotlib is missing.
     """
-    if find_spec("matplotlib") is None:
-        raise PluginError("plots: matplotlib is missing; pip install 'multiscale-bmi[plot]'")
+    blank()
     page = path if path.suffix else path.with_name(f"{path.name}.png")
     if page.suffix.lower() not in FORMATS or not page.parent.is_dir():
-        raise ContractError(f"cannot write {path}: expected a {', '.join(f[1:] for f in FORMATS)} in a folder there is")
+        raise ContractError(f"cannot write {path}; {EXPECTED}")
     return page
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a page. Raises ContractError if the file cannot be written."""
+    try:
+        figure.savefig(path, dpi=110)
+    except (OSError, ValueError) as e:
+        raise ContractError(f"cannot write {path}: {e}; {EXPECTED}") from e
 
 
 def show(name: str, path: Path, *, seed: int = 1) -> str:
@@ -59,17 +75,10 @@ def show(name: str, path: Path, *, seed: int = 1) -> str:
     if name not in found:
         known = ", ".join(found)
         raise ContractError(f"sim show: no component {name!r}{nearest(name, list(found))}; there are {known}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise PluginError("sim show: matplotlib is missing; pip install 'multiscale-bmi[plot]'") from e
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = blank(figsize=(11, 7))
     about = found[name](figure, seed)
     figure.suptitle(f"{about}   ·   simulated, seed {seed}; research use only", fontsize=10)
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as e:
-        raise ContractError(f"sim show: cannot write {path}: {e}; give a png, svg or pdf in a folder there is") from e
+    save(figure, path)
     return about
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bmi.bootstrap import interval
-from bmi.errors import ContractError, PluginError
+from bmi.errors import ContractError
 from bmi.registry import nearest
 from bmi.signals import F64
-from sim.pictures import COLOURS, grid, label, small
+from sim.pictures import COLOURS, blank, grid, label, save, small
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,19 +44,12 @@ def page(path: Path, result: Result) -> None:
     name = _of(result, "story")
     if name not in PAGES:
         raise ContractError(f"stories: no page for {name!r}{nearest(str(name), list(PAGES))}; {', '.join(PAGES)}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise PluginError("stories: matplotlib is missing; pip install 'multiscale-bmi[plot]'") from e
-    figure = Figure(layout="constrained")
+    figure = blank()
     about = PAGES[name](figure, result)
     seeds = list(_of(result, "seeds"))
     told = f"{len(seeds)} seeds" if len(seeds) > 8 else f"seeds {', '.join(map(str, seeds))}"
     figure.suptitle(f"{about}   ·   simulated, {told}; research use only", fontsize=10)
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as e:
-        raise ContractError(f"stories: cannot write {path}: {e}; give a png, svg or pdf in a folder there is") from e
+    save(figure, path)
 
 
 def three_patients(figure: Figure, result: Result) -> str:

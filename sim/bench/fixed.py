@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from bmi.clock import LSLClock
+from bmi.errors import BMIError
 from bmi.process import keep_off
 from bmi.signals import F32, F64
 from sim import GRID_S
@@ -52,11 +53,21 @@ def blocks(seconds: float, own_ms: float) -> F64:
     return taken
 
 
-def measured(seconds: float, own_ms: float, cpu: int | None, folder: Path) -> F64:
-    """Have a process of its own do so, off the live lane's processor ``cpu`` as the patient was; return the same."""
-    path = folder / "fixed.npy"
+def measured(
+    seconds: float, own_ms: float, cpu: int | None, folder: Path, progress: Callable[[float], object]
+) -> F64:
+    """Have a process of its own do so, off the live lane's processor ``cpu`` as the patient was; return the same.
+
+    ``progress`` is told twice a second how much of it is done.
+    """
+    path, began = folder / "fixed.npy", time.monotonic()
     told = [str(seconds), str(own_ms), json.dumps(cpu), str(path)]
-    subprocess.run([sys.executable, "-m", "sim.bench.fixed", *told], check=True, env=dict(os.environ))
+    process = subprocess.Popen([sys.executable, "-m", "sim.bench.fixed", *told])
+    while process.poll() is None:
+        progress(min((time.monotonic() - began) / seconds, 1.0))
+        time.sleep(0.5)
+    if process.returncode:
+        raise BMIError(f"bench patient: fixed work ended with {process.returncode}")
     taken: F64 = np.load(path, allow_pickle=False)
     return taken
 

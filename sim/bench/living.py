@@ -92,10 +92,13 @@ def live(
         raise ContractError(f"bench patient: {recipe} has no world that pushes every {BLOCK_MS:g} ms")
     with tempfile.TemporaryDirectory(prefix="bmi-living-") as folder:
         session = Session.open(built, out=Path(folder) / "session")
-        told = asyncio.run(_live(session, Path(folder), max(seconds, before + SHORTEST_S), progress))
+        seconds = max(seconds, before + SHORTEST_S)
+        whole = seconds + control_s
+        told = asyncio.run(_live(session, Path(folder), seconds, lambda share: progress(share * seconds / whole)))
         if control_s:
-            usual = told["block_cpu_ms"]["patient"]["p50"]
-            against(told, measured(control_s, usual, session.recipe.lane.cpu, Path(folder)))
+            usual, cpu = told["block_cpu_ms"]["patient"]["p50"], session.recipe.lane.cpu
+            against(told, measured(control_s, usual, cpu, Path(folder),
+                                   lambda share: progress((seconds + share * control_s) / whole)))  # fmt: skip
         return told
 
 
@@ -176,7 +179,6 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
     late = [1e3 * x[both, 0] for x in (pushes, slept)]
     own = [1e3 * np.diff(x[both, 1]) for x in (pushes, slept)]
     of_session = sum(c for role, c in cost.items() if role not in ("sleeper", "listener"))
-    slow = slowest(np.flatnonzero(both), own[0], *late)
     over = int((own[0] > BLOCK_MS).sum())
     ratio = ratios(*late)
     lived = len(pushes) * GRID_S  # less than passed, if the machine was too busy for real time
@@ -195,7 +197,7 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
         "cores": len(os.sched_getaffinity(0)),
         "core_s_s": {role: round(c, 4) for role, c in cost.items()} | {"session": round(of_session, 4)},
         "block_cpu_ms": {"patient": quantiles(own[0]), "sleeper": quantiles(own[1])},
-        "slowest_blocks": slow,
+        "slowest_blocks": slowest(np.flatnonzero(both), own[0], *late),
         "late_ms": {"patient": quantiles(late[0]), "sleeper": quantiles(late[1])},
         "late_ratio": ratio,
         "streams": {"decoded": [s.label for s in session.recipe.sources], "heard": heard},

@@ -93,7 +93,9 @@ def test_fixed_work_is_fixed_and_as_long_as_asked(tmp_path):
     work(32, x)  # the stride is odd: each of 16 numbers twice
     assert np.allclose(x, (1.0 * 0.999 + 1.0) * 0.999 + 1.0)
     assert turns(4.0, np.ones(1 << 16, np.float32)) > turns(1.0, np.ones(1 << 16, np.float32))
-    taken = fixed_work(1.0, 1.0, None, tmp_path)
+    shares = []
+    taken = fixed_work(1.0, 1.0, None, tmp_path, shares.append)
+    assert shares == sorted(shares)
     assert taken.shape == (100,)
     assert 0.3 < np.median(taken) < 5.0
 

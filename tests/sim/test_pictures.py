@@ -53,4 +53,4 @@ def test_a_file_that_cannot_be_written_is_told(where, tmp_path):
 def test_it_is_told_before_the_long_work(command, where, tmp_path):
     told = RUNNER.invoke(app, ["sim", *command, "--out", str(tmp_path / where)])
     assert isinstance(told.exception, ContractError)
-    assert "expected a png, svg, pdf in a folder there is" in str(told.exception)
+    assert "give a png, svg or pdf in a folder there is" in str(told.exception)
