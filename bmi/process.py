@@ -41,6 +41,11 @@ def rng_for(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAMS.index(purpose),)))
 
 
+def dims_of(recipe: Recipe) -> int:
+    """Return in how many dimensions the session's participant sees an effector move."""
+    return int(getattr(recipe.world, "n_dims", 2)) if recipe.device is None else len(recipe.device.spec.dims)
+
+
 def make_line(recipe: Recipe) -> Line:
     """Put the constructed parts of a recipe together, not yet bound."""
     pipeline = Pipeline(recipe.stages, recipe.decoder, recipe.click, recipe.unheard)
@@ -217,8 +222,7 @@ def _world(runtime: Path, recipe: Recipe, control: Control) -> None:
     control.set(Word.WORLD_PID, os.getpid())
     rng = rng_for(recipe.session.seed, "world")
     assert recipe.world is not None  # noqa: S101 - the session starts this process for a world only
-    n_dims = getattr(recipe.world, "n_dims", 2) if recipe.device is None else len(recipe.device.spec.dims)
-    run(recipe.world, rng, runtime, n_dims, LSLClock(), control, recipe.therapy)
+    run(recipe.world, rng, runtime, dims_of(recipe), LSLClock(), control, recipe.therapy)
 
 
 def main(argv: list[str]) -> int:

@@ -1,39 +1,37 @@
 """``bmi bench patient``: the whole patient in real time beside the pipeline, against a sleeper on the same processors.
 
 A session as any other runs the recipe: the patient in its own process over LSL, lane, recorder, learner. Beside them,
-in processes of their own, a sleeper that only wakes every 10 ms, half a period off, and a listener that reads the
-streams which the recipe leaves unread. What of a push's lateness the machine is to blame for, the sleeper shows; what
-of a block's processor time, fixed work of the same length shows afterwards (``sim.bench.fixed``).
+in processes of their own, a sleeper and a listener (``sim.bench.beside``). What of a push's lateness the machine is to
+blame for, the sleeper shows. Of a block's processor time two measurements show it: blocks that took longer than they
+last are computed once more, to the same bits (``sim.bench.again``), and fixed work of a block's length runs alone
+(``sim.bench.fixed``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
 
 from bmi.bench.load import PIDS, cpu_s
-from bmi.clock import LSLClock
-from bmi.control import CONTROL_FILE, Control, LaneState, Word
-from bmi.errors import BMIError, ContractError
-from bmi.process import keep_off
+from bmi.control import Word
+from bmi.errors import ContractError
 from bmi.recipe import build, read
 from bmi.session import Session
 from bmi.signals import F64, AnyArray
 from bmi.streams import sent
 from bmi.world import TIMES
 from sim import GRID_S
+from sim.bench import beside
+from sim.bench.again import Again, lived_again, rows
 from sim.bench.fixed import measured
 
 CORE_S_S, BLOCK_MS = 0.55, 1e3 * GRID_S
@@ -43,12 +41,34 @@ SPARE_S = 120.0
 SHORTEST_S = 2.0
 """The last block lasts so long at least, s."""
 SECOND = round(1.0 / GRID_S)
-SLEPT, HEARD = "sleeper.npy", "heard.json"
+
+
+class Lived(NamedTuple):
+    """What was measured while the patient lived."""
+
+    session: Session
+    wall_s: float
+    cost: dict[str, float]
+    """Core-seconds a second of every process."""
+    times: F64
+    """The file ``TIMES``, from its first row."""
+    kept: slice
+    """Rows of it in which all was running."""
+    slept: F64
+    """In these, lateness of the sleeper and its processor time, s."""
+    summary: dict[str, Any]
+    heard: dict[str, Any]
+
+    @property
+    def pushes(self) -> F64:
+        """Rows of the patient in which all was running."""
+        return self.times[self.kept]
 
 
 def patient(
     seconds: Annotated[float, typer.Option(min=5.0, help="How long it runs live.")] = 600.0,
     recipe: Annotated[str, typer.Option(help="A recipe whose world pushes every 10 ms.")] = "patient_center_out",
+    again: Annotated[bool, typer.Option(help="Live up to the last block over 10 ms once more, if any.")] = True,
     control: Annotated[float, typer.Option(min=0.0, help="How long fixed work is measured afterwards, s.")] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -62,7 +82,7 @@ def patient(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(recipe, total=1.0)
-        result = live(recipe, seconds, lambda share: bar.update(task, completed=share), control_s=control)
+        result = live(recipe, seconds, lambda share: bar.update(task, completed=share), again=again, control_s=control)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:
@@ -72,11 +92,14 @@ def patient(
 
 
 def live(
-    recipe: str, seconds: float, progress: Callable[[float], object] = lambda share: None, *, control_s: float = 0.0
-) -> dict[str, Any]:
-    """Run a recipe live for so long and measure the patient; then fixed work for ``control_s``.
+    recipe: str, seconds: float, progress: Callable[[float], object] = lambda share: None, *, again: bool = False,
+    control_s: float = 0.0,
+) -> dict[str, Any]:  # fmt: skip
+    """Run a recipe live for so long and measure the patient; then what the machine added to its blocks.
 
-    Its learning blocks run as shipped; the last block is made as long as what is left.
+    Its learning blocks run as shipped; the last block is made as long as what is left. With ``again``, who met blocks
+    over 10 ms lives up to the last of them once more, unless a therapy stimulated: what reached the patient from it is
+    not recorded block by block. Fixed work runs for ``control_s`` at the end.
 
     Raises
     ------
@@ -92,97 +115,77 @@ def live(
         raise ContractError(f"bench patient: {recipe} has no world that pushes every {BLOCK_MS:g} ms")
     with tempfile.TemporaryDirectory(prefix="bmi-living-") as folder:
         session = Session.open(built, out=Path(folder) / "session")
-        seconds = max(seconds, before + SHORTEST_S)
-        whole = seconds + control_s
-        told = asyncio.run(_live(session, Path(folder), seconds, lambda share: progress(share * seconds / whole)))
+        seconds, cpu = max(seconds, before + SHORTEST_S), built.lane.cpu
+        whole, done = (1.0 + again) * seconds + control_s, 0.0
+
+        def share_of(part_s: float) -> Callable[[float], object]:
+            return lambda share: progress(min(1.0, (done + share * part_s) / whole))
+
+        lived = asyncio.run(_live(session, Path(folder), seconds, share_of(seconds)))
+        told, done = _told(lived), seconds
+        if again and built.therapy is None and (last := last_over(lived)):
+            (second := Path(folder) / "again").mkdir()
+            once_more(told, lived, lived_again(session.out, lived.times[: last + 1], second, cpu, share_of(seconds)))
         if control_s:
-            usual, cpu = told["block_cpu_ms"]["patient"]["p50"], session.recipe.lane.cpu
-            against(told, measured(control_s, usual, cpu, Path(folder),
-                                   lambda share: progress((seconds + share * control_s) / whole)))  # fmt: skip
+            done = whole - control_s
+            usual = told["block_cpu_ms"]["patient"]["p50"]
+            against(told, measured(control_s, usual, cpu, Path(folder), share_of(control_s)))
         return told
 
 
-async def _live(
-    session: Session, folder: Path, seconds: float, progress: Callable[[float], object]
-) -> dict[str, Any]:
+async def _live(session: Session, folder: Path, seconds: float, progress: Callable[[float], object]) -> Lived:
     n = round((seconds + SPARE_S) / GRID_S)
 
     def lay(_: str) -> None:
         """Lay the file at the first word of what is waited for: the runtime folder is there, the world is not."""
         if not (session.runtime / TIMES).exists():
-            np.save(session.runtime / TIMES, np.full((n, 2), np.nan))
+            np.save(session.runtime / TIMES, np.full((n, 4), np.nan))
 
     session.progress = lay
     async with session as s:
-        specs = sent(s.recipe.world)  # type: ignore[arg-type]
+        specs, cpu = sent(s.recipe.world), s.recipe.lane.cpu  # type: ignore[arg-type]
         unread = [spec.name for i, spec in enumerate(specs) if i not in s.recipe.world_streams]
-        beside = {role: _beside(s, role, folder, unread) for role in ("sleeper", "listener")}
+        others = {role: beside.start(role, s.runtime, folder, cpu, unread) for role in beside.WRITES}
         try:
-            await _until_there(folder / SLEPT, folder / HEARD)
+            since = time.monotonic()
+            while not all(beside.begun(folder, role) for role in others):
+                beside.late(since)
+                await asyncio.sleep(0.05)
             pids = {role: s.control.get(word) for role, word in PIDS.items() if s.control.get(word)}
-            pids |= {"service": os.getpid()} | {role: p.pid for role, p in beside.items()}
+            pids |= {"service": os.getpid()} | {role: p.pid for role, p in others.items()}
             began, used = time.monotonic(), {role: cpu_s(pid) for role, pid in pids.items()}
-            from_row = _rows(s.runtime / TIMES)
+            from_row = rows(s.runtime / TIMES)
             running, taken = asyncio.create_task(s.run()), dict(used)
             while not running.done():
                 wall = time.monotonic() - began
                 progress(min(wall / seconds, 1.0))
                 taken = {role: max(taken[role], cpu_s(pid)) for role, pid in pids.items()}
-                to_row = _rows(s.runtime / TIMES)
+                to_row = rows(s.runtime / TIMES)
                 await asyncio.sleep(0.5)
             summary = await running
             times = np.load(s.runtime / TIMES, allow_pickle=False)
         finally:
             s.control.set(Word.QUIT, 1)
-            for process in beside.values():
-                _end(process)
-    kept = slice(from_row + 1, min(to_row, _rows(folder / SLEPT)))
+            for process in others.values():
+                beside.end(process)
+    slept, heard = np.load(folder / beside.SLEPT, allow_pickle=False), (folder / beside.HEARD).read_text("utf-8")
+    kept = slice(from_row + 1, min(to_row, rows(folder / beside.SLEPT)))
     cost = {role: (taken[role] - used[role]) / wall for role in pids}
-    heard = json.loads((folder / HEARD).read_text(encoding="utf-8"))
-    return _told(session, wall, cost, times[kept], np.load(folder / SLEPT, allow_pickle=False)[kept], summary, heard)
+    return Lived(session, wall, cost, times, kept, slept[kept], summary, json.loads(heard))
 
 
-def _beside(session: Session, role: str, folder: Path, streams: list[str]) -> subprocess.Popen[bytes]:
-    """Start this file as a process beside the session, on its network and on the processors its world may use."""
-    env = {**os.environ, "LSLAPICFG": str(session.runtime / "lsl_api.cfg")}
-    told = [role, str(session.runtime), str(folder), json.dumps(session.recipe.lane.cpu), *streams]
-    return subprocess.Popen([sys.executable, "-m", "sim.bench.living", *told], env=env)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a process that was told to end; one that does not is killed."""
-    try:
-        process.wait(10.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-async def _until_there(*paths: Path) -> None:
-    """Wait until the processes beside the session have begun to write."""
-    end = time.monotonic() + 30.0
-    while not all(p.exists() for p in paths):
-        if time.monotonic() > end:
-            raise BMIError("bench patient: what runs beside the session did not start")
-        await asyncio.sleep(0.05)
-
-
-def _rows(path: Path) -> int:
-    """Return how many rows have been written."""
-    return int(np.isfinite(np.load(path, allow_pickle=False)[:, 1]).sum())
-
-
-def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, slept: F64, summary: dict[str, Any],
-          heard: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+def _told(lived: Lived) -> dict[str, Any]:
     """Put together what was measured; of two rows that follow each other the processor time is one block's."""
+    session, wall, cost, summary = lived.session, lived.wall_s, lived.cost, lived.summary
+    pushes, slept = lived.pushes, lived.slept
     both = np.isfinite(pushes[:, 1]) & np.isfinite(slept[:, 1])
     late = [1e3 * x[both, 0] for x in (pushes, slept)]
     own = [1e3 * np.diff(x[both, 1]) for x in (pushes, slept)]
     of_session = sum(c for role, c in cost.items() if role not in ("sleeper", "listener"))
     over = int((own[0] > BLOCK_MS).sum())
     ratio = ratios(*late)
-    lived = len(pushes) * GRID_S  # less than passed, if the machine was too busy for real time
-    world = cost["world"] * wall / lived
+    lived_s = len(pushes) * GRID_S  # less than passed, if the machine was too busy for real time
+    world = cost["world"] * wall / lived_s
     bars = {
         "core-s/s of the patient": {"asked": CORE_S_S, "got": world, "reached": world <= CORE_S_S},
         "blocks over 10 ms": {"asked": 0, "got": over, "of": len(own[0]), "reached": over == 0},
@@ -193,16 +196,42 @@ def _told(session: Session, wall: float, cost: dict[str, float], pushes: F64, sl
     return {
         "recipe": session.recipe.where,
         "seconds": round(wall, 1),
-        "lived_s": round(lived, 1),
+        "lived_s": round(lived_s, 1),
         "cores": len(os.sched_getaffinity(0)),
         "core_s_s": {role: round(c, 4) for role, c in cost.items()} | {"session": round(of_session, 4)},
         "block_cpu_ms": {"patient": quantiles(own[0]), "sleeper": quantiles(own[1])},
-        "slowest_blocks": slowest(np.flatnonzero(both), own[0], *late),
+        "slowest_blocks": slowest(lived.kept.start + np.flatnonzero(both), own[0], *late),
         "late_ms": {"patient": quantiles(late[0]), "sleeper": quantiles(late[1])},
         "late_ratio": ratio,
-        "streams": {"decoded": [s.label for s in session.recipe.sources], "heard": heard},
+        "streams": {"decoded": [s.label for s in session.recipe.sources], "heard": lived.heard},
         **{k: summary[k] for k in wanted if k in summary},
         "bars": bars,
+    }
+
+
+def last_over(lived: Lived) -> int:
+    """Return the number of the last push whose block took longer than it lasts, 0 if none did."""
+    over = np.flatnonzero(1e3 * np.diff(lived.pushes[:, 1]) > BLOCK_MS)
+    return lived.kept.start + int(over[-1]) + 1 if len(over) else 0
+
+
+def once_more(told: dict[str, Any], lived: Lived, again: Again) -> None:
+    """Put beside the blocks what the same blocks took when computed again.
+
+    A block that was over 10 ms both times has too much work of its own; one that was not the same the second time, or
+    comes after one that was not, tells nothing and counts as if it had been.
+    """
+    first, n = lived.kept.start, len(again.own_ms)
+    took, second, same = 1e3 * np.diff(lived.times[:, 1])[first:n], again.own_ms[first:], again.same[first:]
+    for block in told["slowest_blocks"]:
+        if (k := round(block["at_s"] / GRID_S)) < n:
+            block["again_ms"] = float(again.own_ms[k])
+    told["block_cpu_ms"]["the same blocks again"] = quantiles(second)
+    told["bars"]["blocks over 10 ms"]["again"] = {
+        "got": int((second > BLOCK_MS).sum()),
+        "both": int(((took > BLOCK_MS) & ((second > BLOCK_MS) | ~same)).sum()),
+        "of": len(second),
+        "identical": int(same.sum()),
     }
 
 
@@ -218,7 +247,7 @@ def slowest(row: AnyArray, own: F64, late: F64, slept: F64, n: int = 10) -> list
     Parameters
     ----------
     row : (n_rows,) int64
-        Which push each is.
+        Which push each is, from the patient's first on.
     own : (n_rows - 1,) float64
         Processor time between a push and the next one, ms.
     late, slept : (n_rows,) float64
@@ -274,61 +303,10 @@ def show(result: dict[str, Any]) -> None:
     for name, bar in result["bars"].items():
         verdict = "reached" if bar["reached"] else "not reached"
         of = f" of {bar['of']}" if "of" in bar else ""
-        beside = "; fixed work, alone: {got} of {of}".format(**bar["control"]) if "control" in bar else ""
-        typer.echo(f"{name}: asked {bar['asked']:g}, got {bar['got']:.3g}{of}: {verdict}{beside}")
-
-
-def sleeper(runtime: Path, folder: Path, control: Control) -> None:
-    """Wake half a period after each push and do nothing else, until QUIT."""
-    clock, pushes = LSLClock(), np.load(runtime / TIMES, mmap_mode="r", allow_pickle=False)
-    np.save(folder / SLEPT, np.full(pushes.shape, np.nan))
-    times = np.load(folder / SLEPT, mmap_mode="r+", allow_pickle=False).view(np.ndarray)
-    while np.isnan(pushes[0]).any() and not control.get(Word.QUIT):
-        time.sleep(0.01)
-    if control.get(Word.QUIT):
-        return
-    t0 = float(pushes[0, 0]) + 0.5 * GRID_S
-    k = max(0, round((clock.now() - t0) / GRID_S)) + 1
-    times[:k] = 0.0
-    while not control.get(Word.QUIT) and k < len(times):
-        t = t0 + k * GRID_S
-        clock.sleep_until(t)
-        times[k] = clock.now() - t, time.thread_time()
-        k += 1
-
-
-def listener(folder: Path, control: Control, streams: list[str]) -> None:
-    """Read streams until the lane is done; say what came and what was lost."""
-    from bmi.lsl.inlet import LSLSource
-
-    sources = [LSLSource(name=name) for name in streams]
-    told = {name: {"samples": 0, "lost": 0} for name in streams}
-    for source in sources:
-        source.open()
-    path = folder / HEARD
-    path.write_text(json.dumps(told), encoding="utf-8")
-    while not control.get(Word.QUIT) and control.get(Word.LANE_STATE) < LaneState.DONE:
-        time.sleep(2.0 * GRID_S)
-        for source in sources:
-            while (chunk := source.read(0.0)) is not None:
-                told[source.name]["samples"] += len(chunk.data)
-                told[source.name]["lost"] += chunk.n_lost_before
-    for source in sources:
-        source.close()
-    path.write_text(json.dumps(told), encoding="utf-8")
-
-
-def main(role: str, runtime: Path, folder: Path, cpu: str, *streams: str) -> None:
-    """Be one of the two that run beside the session."""
-    keep_off(json.loads(cpu))
-    control = Control.open(runtime / CONTROL_FILE)
-    gc.freeze()
-    gc.disable()
-    if role == "sleeper":
-        sleeper(runtime, folder, control)
-    else:
-        listener(folder, control, list(streams))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])
+        more = ""
+        if "again" in bar:
+            more += "; computed again, {identical} of {of} the same to the last bit: {got}, both times {both}".format(
+                **bar["again"])  # fmt: skip
+        if "control" in bar:
+            more += "; fixed work, alone: {got} of {of}".format(**bar["control"])
+        typer.echo(f"{name}: asked {bar['asked']:g}, got {bar['got']:.3g}{of}: {verdict}{more}")

@@ -8,8 +8,11 @@ import pytest
 
 from bmi.clock import LSLClock
 from bmi.control import Control, LaneState, ProcessState, Word
+from bmi.errors import RecordingError
+from bmi.journal import step_dtype
 from bmi.lsl.inlet import LSLSource
-from bmi.world import LINGER_S, TIMES, run
+from bmi.ring import Ring
+from bmi.world import LINGER_S, TIMES, Past, crc, run
 from sim.world import PopulationWorld
 
 
@@ -51,24 +54,73 @@ def test_a_reader_that_hangs_is_not_waited_for(going):
     assert control.get(Word.WORLD_STATE) == ProcessState.DONE
 
 
-def test_how_late_each_push_was_is_written_where_a_file_was_laid(tmp_path):
-    control = Control.create(tmp_path / "control")
-    np.save(tmp_path / TIMES, np.full((40, 2), np.nan))
-    world, clock = PopulationWorld(name="timed", n_neurons=4), LSLClock()
-    args = (world, np.random.default_rng(1), tmp_path, 2, clock, control)
+def lived(folder, n, world=None, past=None):
+    """Have a participant live until ``n`` pushes are written down; return the file, and the time before."""
+    control = Control.create(folder / "control")
+    np.save(folder / TIMES, np.full((n, 4), np.nan))
+    world, clock = world or PopulationWorld(name="timed", n_neurons=4), LSLClock()
+    args = (world, np.random.default_rng(1), folder, 2, clock, control, None, past)
     thread = threading.Thread(target=run, args=args)
     before = clock.now()
     thread.start()
-    while control.get(Word.WORLD_STATE) != ProcessState.RUNNING:
-        time.sleep(0.01)
-    time.sleep(60 * world.chunk_s)
-    control.set(Word.QUIT, 1)
-    thread.join()
-    times = np.load(tmp_path / TIMES, allow_pickle=False)
+    while np.isnan(np.load(folder / TIMES, allow_pickle=False)[-1, 1]) and thread.is_alive():
+        time.sleep(0.02)
+    if past is None:
+        control.set(Word.QUIT, 1)
+    thread.join(10.0)
+    assert not thread.is_alive()
+    return np.load(folder / TIMES, allow_pickle=False), before, clock.now()
+
+
+def test_how_late_each_push_was_is_written_where_a_file_was_laid(tmp_path):
+    times, before, after = lived(tmp_path, 40)
     assert np.isfinite(times).all()
-    assert before < times[0, 0] < clock.now()
+    assert before < times[0, 0] < after
     assert (times[1:, 0] >= 0.0).all()
     assert (np.diff(times[:, 1]) > 0.0).all()
+    assert (times[:, 2] == -1).all(), "nobody showed anything"
+    assert len(np.unique(times[1:, 3])) > 3, "pushes differ, and so do their checksums"
+
+
+def shown(folder, n=400):
+    """Return a ring of steps as a lane writes it, and the steps: the goal is elsewhere now and then."""
+    steps = np.zeros(n, step_dtype(1, 2))
+    chance, now = np.random.default_rng(4), LSLClock().now()
+    steps["step"], steps["now"] = np.arange(n), now + 0.01 * np.arange(n)
+    steps["goal"] = chance.normal(0.0, 80.0, (n // 40, 2)).repeat(40, axis=0)
+    steps["trial"], steps["goal_active"], steps["goal_radius"] = np.arange(n) // 40, 1, 10.0
+    return Ring.create(folder / "steps.ring", steps.dtype, n, topic="/steps"), steps
+
+
+def test_a_past_that_is_lived_again_gives_the_same_samples(tmp_path):
+    first, second, third = (tmp_path / name for name in "abc")
+    for folder in (first, second, third):
+        folder.mkdir()
+    ring, steps = shown(first)
+    writer = threading.Thread(target=lambda: [(ring.write(steps[k : k + 1]), time.sleep(0.005)) for k in range(300)])
+    writer.start()
+    times, *_ = lived(first, 60)
+    writer.join()
+    assert len(np.unique(times[1:, 2])) > 20, "the participant saw the session go on"
+    again, *_ = lived(second, 60, past=Past(steps, times, 2))
+    assert np.array_equal(again[1:, 2:], times[1:, 2:]), "what was seen and what was pushed, bit by bit"
+    blind = times.copy()
+    blind[:, 2] = -1
+    other, *_ = lived(third, 60, past=Past(steps, blind, 2))
+    assert not np.array_equal(other[1:, 3], times[1:, 3]), "what is seen matters"
+
+
+def test_a_past_whose_steps_are_missing_is_refused():
+    times = np.array([[0.0, 0.0, -1, 0], [0.0, 0.1, -1, 0], [0.0, 0.2, 7, 0], [np.nan] * 4])
+    with pytest.raises(RecordingError, match="saw step 7, which is not in the recording"):
+        Past(np.zeros(3, step_dtype(1, 2)), times, 2)
+    assert Past(np.zeros(3, step_dtype(1, 2)), times[[0, 1, 3]], 2).n_pushes == 1
+
+
+def test_a_checksum_is_of_all_that_is_pushed_in_its_order():
+    a, b = np.arange(6, dtype=np.float32), np.ones((2, 2), np.float32)
+    assert crc([a, b]) == crc([np.concatenate([a, b.ravel()])])
+    assert len({crc([a, b]), crc([b, a]), crc([a]), crc([])}) == 4
 
 
 def test_nobody_laid_a_file_and_none_is_written(going, tmp_path):

@@ -16,10 +16,24 @@ from bmi.recipe import build
 from bmi.session import Session
 from bmi.world import TIMES
 from sim import GRID_S
+from sim.bench import living
 from sim.bench._fixed_kernels import work
+from sim.bench.again import compared
+from sim.bench.beside import SLEPT, sleeper
 from sim.bench.fixed import measured as fixed_work
 from sim.bench.fixed import turns
-from sim.bench.living import BLOCK_MS, SLEPT, _told, against, live, quantiles, ratios, show, sleeper, slowest
+from sim.bench.living import (
+    Lived,
+    _told,
+    against,
+    last_over,
+    live,
+    once_more,
+    quantiles,
+    ratios,
+    show,
+    slowest,
+)
 
 SMALL = {
     "session": {"name": "small", "seed": 7},
@@ -43,16 +57,27 @@ def written(folder, raw):
     return str(path)
 
 
-def told_of(folder, own_ms=3.0, late_ms=0.1, world=0.3):
-    """Return what is told of 5 s in which every block took so long and the sleeper was 0.1 ms late at times."""
+N, FROM = 501, 20
+
+
+def lived_of(folder, own_ms=3.0, late_ms=0.1, world=0.3):
+    """Return 5 s in which every block took so long and the sleeper was 0.1 ms late at times."""
     session = Session.open(build(SMALL), out=folder / "out")
-    n, chance = 501, np.random.default_rng(3)
-    rows = [np.stack([1e-3 * late * chance.exponential(size=n), 1e-3 * own * np.arange(n)], 1)
+    chance = np.random.default_rng(3)
+    rows = [np.stack([1e-3 * late * chance.exponential(size=N), 1e-3 * own * np.arange(N)], 1)
             for late, own in ((late_ms, own_ms), (0.1, 0.05))]  # fmt: skip
     rows[1][:100] = np.nan
     summary = {"samples": 5000, "lost": 0, "world_overruns": 0, "blocks": [{"name": "a", "won": [1, 0], "trials": 2}]}
     heard = {"lfp": {"samples": 5000, "lost": 0}}
-    return _told(session, 5.0, {"world": world, "lane": 0.1, "sleeper": 0.01}, *rows, summary, heard)
+    pushed = np.stack([np.full(N, -1.0), np.arange(N)], 1)
+    before = np.zeros((FROM, 4))
+    times = np.concatenate([before, np.concatenate([rows[0], pushed], 1), np.full((30, 4), np.nan)])
+    kept = slice(FROM, FROM + N)
+    return Lived(session, 5.0, {"world": world, "lane": 0.1, "sleeper": 0.01}, times, kept, rows[1], summary, heard)
+
+
+def told_of(folder, **change):
+    return _told(lived_of(folder, **change))
 
 
 def test_bars_are_on_processor_slowest_block_and_lateness(tmp_path, capsys):
@@ -75,10 +100,53 @@ def test_bars_are_on_processor_slowest_block_and_lateness(tmp_path, capsys):
     assert "asked 0, got 0 of 400: reached; fixed work, alone: 1 of 4" in out
 
 
+def held_up(lived, *blocks, ms=20.0):
+    """Return the same life in which some blocks, counted from the first push on, took so much longer."""
+    times = lived.times.copy()
+    for k in blocks:
+        times[k + 1 :, 1] += 1e-3 * ms
+    return lived._replace(times=times)
+
+
+def second_life(lived, last, *blocks, other=None):
+    """Return the same pushes again, held up elsewhere; from ``other`` on something else was pushed."""
+    times = held_up(lived, *blocks).times[: last + 1]
+    if other is not None:
+        times[other:, 3] += 0.5
+    return compared(lived.times[: last + 1], times)
+
+
+def test_blocks_over_10_ms_are_told_with_what_they_took_when_computed_again(tmp_path, capsys):
+    usual = lived_of(tmp_path)
+    assert last_over(usual) == 0, "nothing to compute again"
+    lived = held_up(usual, 200, 300, 450)
+    told, last = _told(lived), last_over(lived)
+    assert last == 451
+    once_more(told, lived, second_life(usual, last, 210, 300))
+    bar = told["bars"]["blocks over 10 ms"]
+    assert (bar["got"], bar["reached"]) == (3, False), "the bar is on what was lived"
+    assert bar["again"] == {"got": 2, "both": 1, "of": last - FROM, "identical": last - FROM}
+    slow = {round(block["at_s"], 2): block["again_ms"] for block in told["slowest_blocks"] if block["own_ms"] > 10.0}
+    assert slow == pytest.approx({2.0: 3.0, 3.0: 23.0, 4.5: 3.0})
+    show(told)
+    out = capsys.readouterr().out
+    assert "got 3 of 400: not reached; computed again, 431 of 431 the same to the last bit: 2, both times 1" in out
+
+
+def test_a_block_that_was_not_the_same_again_tells_nothing(tmp_path):
+    usual = lived_of(tmp_path)
+    lived = held_up(usual, 200, 450)
+    told = _told(lived)
+    once_more(told, lived, second_life(usual, 451, other=300))
+    again = told["bars"]["blocks over 10 ms"]["again"]
+    assert again["identical"] == 299 - FROM
+    assert (again["got"], again["both"]) == (0, 1), "block 450 came after something else had been pushed"
+
+
 def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
     control, t0 = Control.create(tmp_path / "control"), LSLClock().now()
-    pushes = np.full((30, 2), np.nan)
-    pushes[0] = t0, 0.0
+    pushes = np.full((30, 4), np.nan)
+    pushes[0] = t0, 0.0, -1, 0
     np.save(tmp_path / TIMES, pushes)
     sleeper(tmp_path, tmp_path, control)  # to the last row that was laid
     times = np.load(tmp_path / SLEPT, allow_pickle=False)
@@ -101,8 +169,14 @@ def test_fixed_work_is_fixed_and_as_long_as_asked(tmp_path):
 
 
 @pytest.mark.bars
-def test_a_small_patient_lives_and_is_measured(tmp_path, capsys):
-    told = live(written(tmp_path, SMALL), 3.0, control_s=0.5)
+def test_a_small_patient_lives_and_is_measured_and_lives_the_same_again(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(living, "BLOCK_MS", 0.0)  # every block is over, so every block is computed again
+    shares = []
+    told = live(written(tmp_path, SMALL), 3.0, shares.append, again=True, control_s=0.5)
+    assert shares == sorted(shares)
+    again = told["bars"]["blocks over 10 ms"]["again"]
+    assert again["identical"] == again["of"] > 150
+    monkeypatch.undo()
     assert told["bars"]["blocks over 10 ms"]["control"]["of"] == 50
     assert json.loads(json.dumps(told)) == told
     roles = {"world", "lane", "recorder", "learner", "service", "sleeper", "listener", "session"}
@@ -114,8 +188,8 @@ def test_a_small_patient_lives_and_is_measured(tmp_path, capsys):
     assert set(told["streams"]["heard"]) == {"lfp", "eeg", "bg"}
     assert told["streams"]["heard"]["lfp"]["samples"] > 1500
     assert told["streams"]["decoded"] == ["m1"]
-    over = told["bars"]["blocks over 10 ms"]
-    assert over["reached"] == (own["patient"]["max"] <= BLOCK_MS)
+    assert own["the same blocks again"]["n"] == again["of"]
+    assert told["bars"]["blocks over 10 ms"]["got"] == again["both"] == own["patient"]["n"]
     show(told)
     assert "core-s/s of the patient: asked 0.55" in capsys.readouterr().out
 
@@ -151,7 +225,7 @@ def test_the_slowest_blocks_are_told_with_what_the_sleeper_met_just_then():
 @pytest.mark.bars
 @pytest.mark.timeout(300)
 def test_the_whole_patient_lives_in_real_time():
-    told = live("patient_center_out", 120.0)
+    told = live("patient_center_out", 120.0, again=True)
     measured("core-s/s of the patient beside the pipeline", told["core_s_s"]["world"])
     measured("slowest block of the patient, own ms", told["block_cpu_ms"]["patient"]["max"])
     measured("p99 lateness over a sleeper's", told["late_ratio"]["p99"]["value"])
