@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bmi.clock import LSLClock
-from bmi.control import CONTROL_FILE, Control, ProcessState, Word
+from bmi.control import CONTROL_FILE, Control, LaneState, ProcessState, Word
 from bmi.errors import BMIError
 from bmi.lsl.config import private_lsl_config
 from bmi.process import dims_of, keep_off, rng_for
@@ -61,7 +61,7 @@ def lived_again(
     cpu : int or None
         The live lane's processor, which the participant keeps off.
     progress : callable
-        Told twice a second how much of it is done.
+        Told now and then how much of it is done.
 
     Raises
     ------
@@ -71,6 +71,7 @@ def lived_again(
     np.save(folder / LIVED, times)
     np.save(folder / TIMES, np.full(times.shape, np.nan))
     control = Control.create(folder / CONTROL_FILE)
+    control.set(Word.LANE_STATE, LaneState.RUNNING)  # the streams outlive who reads them, as in a session
     env = {**os.environ, **private_lsl_config(folder)}
     told = [str(recording), str(folder), json.dumps(cpu)]
     running = [subprocess.Popen([sys.executable, "-m", "sim.bench.again", *told], env=env)]
@@ -79,8 +80,10 @@ def lived_again(
             if len(running) == 1 and control.get(Word.WORLD_STATE) == ProcessState.RUNNING:
                 specs = sent(recipe_of(Recording.open(recording)).world)  # type: ignore[arg-type]
                 running.append(beside.start("listener", folder, folder, cpu, [spec.name for spec in specs]))
-            progress(rows(folder / TIMES) / len(times))
-            time.sleep(0.5)
+            progress((done := rows(folder / TIMES)) / len(times))
+            if done == len(times):
+                control.set(Word.QUIT, 1)
+            time.sleep(0.3)
     finally:
         control.set(Word.QUIT, 1)
         for process in running:

@@ -226,7 +226,10 @@ def once_more(told: dict[str, Any], lived: Lived, again: Again) -> None:
     for block in told["slowest_blocks"]:
         if (k := round(block["at_s"] / GRID_S)) < n:
             block["again_ms"] = float(again.own_ms[k])
-    told["block_cpu_ms"]["the same blocks again"] = quantiles(second)
+    told["block_cpu_ms"] |= {
+        "the same blocks again": quantiles(second),
+        "the less of both": quantiles(np.where(same, np.minimum(took, second), took)),
+    }
     told["bars"]["blocks over 10 ms"]["again"] = {
         "got": int((second > BLOCK_MS).sum()),
         "both": int(((took > BLOCK_MS) & ((second > BLOCK_MS) | ~same)).sum()),

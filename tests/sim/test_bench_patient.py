@@ -128,6 +128,7 @@ def test_blocks_over_10_ms_are_told_with_what_they_took_when_computed_again(tmp_
     assert bar["again"] == {"got": 2, "both": 1, "of": last - FROM, "identical": last - FROM}
     slow = {round(block["at_s"], 2): block["again_ms"] for block in told["slowest_blocks"] if block["own_ms"] > 10.0}
     assert slow == pytest.approx({2.0: 3.0, 3.0: 23.0, 4.5: 3.0})
+    assert told["block_cpu_ms"]["the less of both"]["max"] == pytest.approx(23.0)
     show(told)
     out = capsys.readouterr().out
     assert "got 3 of 400: not reached; computed again, 431 of 431 the same to the last bit: 2, both times 1" in out
@@ -141,6 +142,7 @@ def test_a_block_that_was_not_the_same_again_tells_nothing(tmp_path):
     again = told["bars"]["blocks over 10 ms"]["again"]
     assert again["identical"] == 299 - FROM
     assert (again["got"], again["both"]) == (0, 1), "block 450 came after something else had been pushed"
+    assert told["block_cpu_ms"]["the less of both"]["max"] == pytest.approx(23.0)
 
 
 def test_a_sleeper_wakes_half_a_period_after_each_push(tmp_path):
