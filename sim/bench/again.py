@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,6 @@ from bmi.process import dims_of, keep_off, rng_for
 from bmi.recording import Recording
 from bmi.replay import recipe_of
 from bmi.signals import F64, AnyArray
-from bmi.streams import sent
 from bmi.world import TIMES, Past, run
 from sim.bench import beside
 
@@ -46,8 +45,9 @@ class Again(NamedTuple):
 
 
 def lived_again(
-    recording: Path, times: F64, folder: Path, cpu: int | None, progress: Callable[[float], object]
-) -> Again:
+    recording: Path, times: F64, folder: Path, streams: Sequence[str], cpu: int | None,
+    progress: Callable[[float], object],
+) -> Again:  # fmt: skip
     """Have the participant of a session live through its first pushes once more, in a process of its own.
 
     Parameters
@@ -58,6 +58,8 @@ def lived_again(
         What its file ``TIMES`` held, from the first row to the last push that is wanted.
     folder : Path
         Empty, for what is written meanwhile.
+    streams : sequence of str
+        What the participant publishes, to be read again.
     cpu : int or None
         The live lane's processor, which the participant keeps off.
     progress : callable
@@ -78,8 +80,7 @@ def lived_again(
     try:
         while running[0].poll() is None:
             if len(running) == 1 and control.get(Word.WORLD_STATE) == ProcessState.RUNNING:
-                specs = sent(recipe_of(Recording.open(recording)).world)  # type: ignore[arg-type]
-                running.append(beside.start("listener", folder, folder, cpu, [spec.name for spec in specs]))
+                running.append(beside.start("listener", folder, folder, cpu, streams))
             progress((done := rows(folder / TIMES)) / len(times))
             if done == len(times):
                 control.set(Word.QUIT, 1)
