@@ -31,7 +31,9 @@ from functools import cached_property
 from typing import Annotated, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt
+from scipy.sparse.csgraph import connected_components
 
 from bmi.errors import ContractError
 from bmi.signals import F64
@@ -78,12 +80,22 @@ class Diffusion:
         values, vectors = np.linalg.eigh(laplacian(self.weights))
         return values, vectors
 
+    @cached_property
+    def joined(self) -> npt.NDArray[np.bool_]:
+        """Whether a way of tracts leads from one region to another, (n, n)."""
+        _, part = connected_components(self.weights > 0.0, directed=False)
+        return np.asarray(part[:, None] == part)
+
     def propagator(self, years: float) -> F64:
-        """Return the matrix (n, n) that takes load ``years`` ahead; its columns sum to one."""
+        """Return the matrix (n, n) that takes load ``years`` ahead; its columns sum to one.
+
+        No element is below 0, and where no way leads it is 0: a rounding error of either sign would be a seed, which
+        a protein that invades lets grow.
+        """
         _at_least("Diffusion: years", years, 0.0)
         values, vectors = self.modes
         out: F64 = (vectors * np.exp(-self.rate_per_year * years * values)) @ vectors.T
-        return out
+        return np.where(self.joined, np.maximum(out, 0.0), 0.0)
 
     def after(self, load: F64, years: float) -> F64:
         """Return the load (n,) of every region ``years`` later."""

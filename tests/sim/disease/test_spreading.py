@@ -130,7 +130,22 @@ def test_toxic_amyloid_speeds_tau_and_activity_speeds_amyloid():
     quiet = active = model.start(seeds, none)
     for _ in range(100):
         quiet, active = model.step(quiet), model.step(active, activity=np.full(4, 0.5))
-    assert (active.q_amyloid > 1.1 * quiet.q_amyloid).all()
+    reached = Diffusion(weights=model.weights).joined[0]
+    assert reached.sum() > 1
+    assert not reached.all()
+    assert (active.q_amyloid > 1.1 * quiet.q_amyloid)[reached].all()
+
+
+def test_what_no_tract_leads_to_stays_healthy_for_all_time():
+    """Rounding must not seed it: a toxic load of 1e-17 would be a whole one after a hundred years, of either sign."""
+    model = Heterodimer(weights=tracts(2, 4))
+    load = model.start(*(np.array([0.05, 0.0, 0.0, 0.0]) for _ in range(2)))
+    late = model.run(load, 4000)
+    apart = ~Diffusion(weights=model.weights).joined[0]
+    assert apart.any()
+    for found in (late.toxic_amyloid, late.toxic_tau, late.q_amyloid, late.q_tau):
+        assert not found[:, apart].any()
+        assert (found >= 0.0).all()
 
 
 def test_damage_only_grows_and_never_passes_the_whole():
