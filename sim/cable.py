@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -35,9 +36,10 @@ from annotated_types import Ge, Gt, Le
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
-from sim._cable_kernels import FEW, LANES, QUANTITIES, Inputs, Law, Scratch, Shown, advance, solve_one
+from sim._cable_kernels import LANES, QUANTITIES, Inputs, Law, Scratch, Shown, advance, solve_one
 from sim.component import Port, checked, whole_steps
 from sim.morphology import Branch, Site, Tree, grow, hines
+from sim.tiles import Tiles
 
 LONGEST_STEP_S = 1e-4
 LOW_MV, HIGH_MV, PER_MV = -200.0, 200.0, 10.0
@@ -107,14 +109,7 @@ class Cable:
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        at_sites = (self.n_cells, len(self.sites))
-        return (
-            Port("current_na", "nA", at_sites, about="injected at each site, inwards positive"),
-            *(Port(s, "µS", at_sites, about="synaptic conductance at each site") for s in SYNAPSES),
-            Port("field_mv", "mV", (self.n_cells, self.n_compartments), about="potential outside, per unit stimulus"),
-            Port("stimulus", "", (round(GRID_S / self.dt_s),), about="course of the field, each step of 10 ms"),
-            *(Port(s, "", (self.n_cells,), about=f"factor of the {s} conductance") for s in SCALES),
-        )
+        return _input_ports(self.n_cells, len(self.sites), self.n_compartments, round(GRID_S / self.dt_s))
 
     @property
     def outputs(self) -> tuple[Port, ...]:
@@ -139,13 +134,13 @@ class Cable:
             If the step, a site, the recording rate or a number does not fit.
         """
         self._check()
-        self._lanes = next(lanes for lanes in (1, FEW, LANES) if self.n_cells <= lanes or lanes == LANES)
-        self._groups = -(-self.n_cells // self._lanes)
         order = hines(self.tree)
         place = np.argsort(order.node)
         self._place = place
+        self._tiles = Tiles(self.n_cells, place)
         self._compartment = np.where(order.node < self.n_compartments, order.node, -1).astype(np.int32)
-        self._site_nodes = place[[self.tree.compartment(s.branch, s.at) for s in self.sites]].astype(np.int32)
+        self._site_compartments = [self.tree.compartment(s.branch, s.at) for s in self.sites]
+        self._site_nodes = place[self._site_compartments].astype(np.int32)
         self._watched = int(self._site_nodes[[s.name for s in self.sites].index(self._spike_site())])
         self._law = Law(
             self._table(), LOW_MV, PER_MV, order.parent.astype(np.int32), order.axial_us,
@@ -196,24 +191,24 @@ class Cable:
         return np.concatenate([now, np.diff(now, axis=0, append=now[-1:])], 1)
 
     def _allocate(self) -> None:
-        nodes = self.tree.n_nodes
-        self._tiles = -(-nodes * self._lanes // LANES)
-        places, at_sites = self._tiles * LANES, (self._groups, len(self.sites), self._lanes)
-        self._cells = np.zeros((self._groups, self._tiles, len(QUANTITIES) * LANES))
-        self._state: dict[str, AnyArray] = {"injected": np.zeros((self._groups, self._tiles, LANES))}
+        groups, tiles, lanes = self._tiles.groups, self._tiles.tiles, self._tiles.lanes
+        places, at_sites = tiles * LANES, (groups, len(self.sites), lanes)
+        self._cells = np.zeros((groups, tiles, len(QUANTITIES) * LANES))
+        self._state: dict[str, AnyArray] = {"injected": np.zeros((groups, tiles, LANES))}
         self._state |= {name: np.zeros(at_sites) for name in SYNAPSES}
         self._state["stimulus"] = np.ones(round(GRID_S / self.dt_s))
         self._state["leak"] = np.ones(self.n_cells)
-        self._state["above"] = np.zeros((self._groups, self._lanes), np.uint8)
+        self._state["above"] = np.zeros((groups, lanes), np.uint8)
         self._state["step"] = np.zeros(1, np.int64)
         self._scratch = [
-            Scratch(np.zeros(LANES, np.int32), *(np.zeros(places) for _ in range(4))) for _ in range(self._groups)
+            Scratch(np.zeros(LANES, np.int32), *(np.zeros(places) for _ in range(4))) for _ in range(groups)
         ]
+        self._leaking: tuple[bytes, F64] = (b"", np.zeros(0))
         self._see()
 
     def _see(self) -> None:
         """Show the quantities in the tiles by name, (n_groups, n_tiles, LANES); the last three are scratch."""
-        each = self._cells.reshape(self._groups, self._tiles, len(QUANTITIES), LANES)
+        each = self._cells.reshape(*self._cells.shape[:2], len(QUANTITIES), LANES)
         self._state |= {name: each[:, :, q] for q, name in enumerate(QUANTITIES[:-3])}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -234,37 +229,26 @@ class Cable:
             s[name].fill(opening / (opening + closing))
         s["above"].fill(self.rest_mv > self.threshold_mv)
         whole = np.ones(self.n_cells)
-        s["capacity"][...] = self._nodes(np.outer(whole, self.tree.capacity_nf / (self.dt_s * 1e3)))
-        s["na"][...] = self._nodes(np.outer(whole, self.tree.na_us))
-        s["k"][...] = self._nodes(np.outer(whole, self.tree.k_us))
+        s["capacity"][...] = self._tiles.nodes(np.outer(whole, self.tree.capacity_nf / (self.dt_s * 1e3)))
+        s["na"][...] = self._tiles.nodes(np.outer(whole, self.tree.na_us))
+        s["k"][...] = self._tiles.nodes(np.outer(whole, self.tree.k_us))
         self._leak()
-
-    def _lay(self, values: F64) -> F64:
-        """Return (n_cells, n) as (n_groups, n, lanes); lanes without a cell repeat the last one."""
-        cells = np.minimum(np.arange(self._groups * self._lanes), self.n_cells - 1)
-        return values[cells].reshape(self._groups, self._lanes, -1).swapaxes(1, 2)
-
-    def _nodes(self, values: F64) -> F64:
-        """Return (n_cells, n_compartments or n_nodes) as (n_groups, n_tiles, LANES), in the order of elimination."""
-        wide = np.zeros((len(values), self.tree.n_nodes))
-        wide[:, self._place[: values.shape[1]]] = values
-        flat = self._lay(wide).reshape(self._groups, -1)
-        spare = self._tiles * LANES - flat.shape[1]
-        return np.concatenate([flat, np.zeros((self._groups, spare))], 1).reshape(self._groups, self._tiles, LANES)
 
     def _leak(self) -> None:
         """Set what stands in the matrix at every step, and the constant current."""
         s, t = self._state, self.tree
         joined = np.zeros(t.n_nodes)
         np.add.at(joined, t.edges.ravel(), np.repeat(t.axial_us, 2))
-        leak = np.outer(s["leak"], t.leak_us)
-        s["fixed"][...] = s["capacity"] + self._nodes(leak) + self._nodes(np.tile(joined, (self.n_cells, 1)))
+        leak, axial = np.outer(s["leak"], t.leak_us), np.tile(joined, (self.n_cells, 1))
+        s["fixed"][...] = s["capacity"] + self._tiles.nodes(leak) + self._tiles.nodes(axial)
         self._drive()
 
     def _drive(self) -> None:
-        """Set the current that is injected and the leak's."""
+        """Set the current that is injected and the leak's, which is worked out anew where the leak has changed."""
         s, t = self._state, self.tree
-        s["drive"][...] = s["injected"] + self._nodes(np.outer(s["leak"], t.leak_us) * t.e_leak_mv)
+        if (leak := s["leak"].tobytes()) != self._leaking[0]:
+            self._leaking = leak, self._tiles.nodes(np.outer(s["leak"], t.leak_us) * t.e_leak_mv)
+        s["drive"][...] = s["injected"] + self._leaking[1]
 
     def _activate(self, field_mv: F64) -> F64:
         """Return the current that a field (n_cells, n_compartments) drives into every node, nA.
@@ -291,22 +275,22 @@ class Cable:
         if (port in SYNAPSES or port in SCALES) and (array < 0).any():
             raise ContractError(f"{self.name}.{port}: expected values of at least 0, given {array.min():g}")
         if port in SYNAPSES:
-            s[port][...] = self._lay(array)
+            s[port][...] = self._tiles.lay(array)
         elif port == "stimulus":
             s["stimulus"][...] = array
         elif port == "field_mv":
-            s["activating"][...] = self._nodes(self._activate(array))
+            s["activating"][...] = self._tiles.nodes(self._activate(array))
         elif port == "current_na":
             wide = np.zeros((self.n_cells, self.tree.n_nodes))
-            for column, site in zip(array.T, self.sites, strict=True):
-                wide[:, self.tree.compartment(site.branch, site.at)] += column
-            s["injected"][...] = self._nodes(wide)
+            for column, at in zip(array.T, self._site_compartments, strict=True):
+                wide[:, at] += column
+            s["injected"][...] = self._tiles.nodes(wide)
             self._drive()
         elif port == "leak":
             s["leak"][...] = array
             self._leak()
         else:
-            s[port][...] = self._nodes(np.outer(array, self.tree.na_us if port == "na" else self.tree.k_us))
+            s[port][...] = self._tiles.nodes(np.outer(array, self.tree.na_us if port == "na" else self.tree.k_us))
 
     def step(self, n: int) -> tuple[AnyArray, ...]:
         """Advance by ``n`` steps.
@@ -321,23 +305,26 @@ class Cable:
         return shown
 
     def _run(self, first: int, n: int, rows: int) -> tuple[AnyArray, ...]:
-        shown = [self._paper(g, n, rows) for g in range(self._groups)]
+        groups, lanes = range(self._tiles.groups), self._tiles.lanes
+        shown = [self._paper(g, n, rows) for g in groups]
 
         def one(g: int) -> int:
             # Views made here, not kept: a copy of the component would hold copies of them.
             inputs = Inputs(self._site_nodes, *(self._state[name][g] for name in SYNAPSES), self._state["stimulus"])
             return int(advance(first, n, self._law, self._cells[g], inputs, shown[g], self._scratch[g]))
 
-        if self.threads > 1 and self._groups > 1:
+        if self.threads > 1 and len(groups) > 1:
             with ThreadPoolExecutor(self.threads) as pool:
-                found = list(pool.map(one, range(self._groups)))
+                found = list(pool.map(one, groups))
         else:
-            found = [one(g) for g in range(self._groups)]
-        events = np.concatenate(
-            [s.events[:k] + np.array([0, g * self._lanes]) for g, (s, k) in enumerate(zip(shown, found, strict=True))]
-        )
+            found = [one(g) for g in groups]
+        events = shown[0].events[: found[0]]  # of one group they are in order
+        if len(groups) > 1:
+            events = np.concatenate(
+                [s.events[:k] + np.array([0, g * lanes]) for g, (s, k) in enumerate(zip(shown, found, strict=True))]
+            )
+            events = events[np.lexsort((events[:, 1], events[:, 0]))]
         events = events[events[:, 1] < self.n_cells]
-        events = events[np.lexsort((events[:, 1], events[:, 0]))]
         volts = self._by_cell([s.volts for s in shown])
         if not self.membrane_currents:
             return events, volts
@@ -345,22 +332,23 @@ class Cable:
 
     def _paper(self, g: int, n: int, rows: int) -> Shown:
         """Return empty arrays for what group ``g`` will show."""
-        looked_at = rows if self.membrane_currents else 0
+        looked_at, lanes = rows if self.membrane_currents else 0, self._tiles.lanes
         return Shown(
             self._every,
-            np.zeros((rows, len(self.sites), self._lanes), np.float32),
-            np.zeros((looked_at, self.n_compartments, self._lanes), np.float32),
+            np.empty((rows, len(self.sites), lanes), np.float32),
+            np.empty((looked_at, self.n_compartments, lanes), np.float32),
             self._compartment,
             self._state["injected"][g].reshape(-1),
             self._watched,
             self.threshold_mv,
             self._state["above"][g],
-            np.zeros(((n // 2 + 1) * self._lanes, 2), np.int64),
+            np.empty(((n // 2 + 1) * lanes, 2), np.int64),
         )
 
     def _by_cell(self, rows: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
         """Return (n_rows, n, lanes) of each group as (n_rows, n_cells, n)."""
-        return np.concatenate(rows, axis=2)[:, :, : self.n_cells].swapaxes(1, 2)
+        together = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=2)
+        return together[:, :, : self.n_cells].swapaxes(1, 2)
 
     def state(self) -> Mapping[str, AnyArray]:
         """Return potentials, gates, inputs and what follows from them, (n_groups, n_tiles, LANES), and the step."""
@@ -368,10 +356,23 @@ class Cable:
 
     def potentials(self) -> F64:
         """Return the membrane potential of every compartment, (n_cells, n_compartments), mV; a copy."""
-        used = self.tree.n_nodes * self._lanes
-        v = self._state["v"].reshape(self._groups, -1)[:, :used].reshape(self._groups, -1, self._lanes)
+        groups, lanes = self._tiles.groups, self._tiles.lanes
+        v = self._state["v"].reshape(groups, -1)[:, : self.tree.n_nodes * lanes].reshape(groups, -1, lanes)
         wide = v.swapaxes(1, 2).reshape(-1, self.tree.n_nodes)
         return wide[: self.n_cells, self._place[: self.n_compartments]]
+
+
+@lru_cache(maxsize=64)
+def _input_ports(n_cells: int, n_sites: int, n_compartments: int, n_steps: int) -> tuple[Port, ...]:
+    """Return the inputs: made once, as they are asked for at every one that is received."""
+    at_sites = (n_cells, n_sites)
+    return (
+        Port("current_na", "nA", at_sites, about="injected at each site, inwards positive"),
+        *(Port(s, "µS", at_sites, about="synaptic conductance at each site") for s in SYNAPSES),
+        Port("field_mv", "mV", (n_cells, n_compartments), about="potential outside, per unit stimulus"),
+        Port("stimulus", "", (n_steps,), about="course of the field, each step of 10 ms"),
+        *(Port(s, "", (n_cells,), about=f"factor of the {s} conductance") for s in SCALES),
+    )
 
 
 def resistances(tree: Tree, compartment: int) -> F64:

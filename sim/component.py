@@ -8,6 +8,7 @@ independence of how a run is cut follow from that without further code; ``sim.pr
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -142,9 +143,19 @@ def checked(component: Component, name: str, value: Any) -> npt.NDArray[np.float
         raise ContractError(
             f"{component.name}.{name}: expected shape {p.shape} ({p.unit or 'a number'}), given {array.shape}"
         )
-    if not np.isfinite(array).all():
+    if not _finite(array):
         raise ContractError(f"{component.name}.{name}: expected finite values ({p.unit}), given {array.ravel()[:8]}")
     return array
+
+
+def mean(rows: AnyArray) -> Any:
+    """Return the mean over the first axis of ``rows`` (n, ...): the bits of its own ``mean``, at half the price."""
+    return np.add.reduce(rows, axis=0) / rows.dtype.type(len(rows))
+
+
+def _finite(array: npt.NDArray[np.float64]) -> bool:
+    """Return whether all are; a plain number, as most inputs are, is not worth an array's calls."""
+    return math.isfinite(array) if array.ndim == 0 else bool(np.isfinite(array).all())
 
 
 class Noise:

@@ -17,11 +17,8 @@ import numpy as np
 from bmi.errors import BMIError, ContractError
 from bmi.signals import AnyArray
 from sim import GRID_S
-from sim._finite_kernels import total
+from sim._finite_kernels import total_of
 from sim.component import Component, Port, checked, port, whole_steps
-
-SMALL = 4096
-"""States of up to so many numbers are gathered before they are looked at."""
 
 
 class Diverged(BMIError):
@@ -89,7 +86,8 @@ class Preparation:
         self._given = 0
         self.late = 0
         self._pending: deque[tuple[int, int, str, AnyArray]] = deque()
-        self._kept: list[list[AnyArray]] = [[] for _ in self.component.outputs]
+        self._outputs = self.component.outputs  # settled by bind, and asked for in every block
+        self._kept: list[list[AnyArray]] = [[] for _ in self._outputs]
         self._states = _States(self.component)
 
     @property
@@ -115,8 +113,7 @@ class Preparation:
             If there is no such input, or shape, unit or value do not fit.
         """
         array = checked(self.component, name, value)
-        declared = port(self.component, name).unit
-        if unit is not None and unit != declared:
+        if unit is not None and unit != (declared := port(self.component, name).unit):
             raise ContractError(f"{self.component.name}.{name}: expected {declared or 'a plain number'}, given {unit}")
         if not math.isfinite(t_s):
             raise ContractError(f"{self.component.name}.{name}: expected a finite time, s, given {t_s!r}")
@@ -124,9 +121,11 @@ class Preparation:
         if block < self._blocks:
             self.late += 1
             block = self._blocks
+        last = self._pending[-1][0] if self._pending else block
         self._pending.append((block, self._given, name, array))
         self._given += 1
-        self._pending = deque(sorted(self._pending, key=lambda p: p[:2]))
+        if block < last:
+            self._pending = deque(sorted(self._pending, key=lambda p: p[:2]))
 
     def advance(self, n: int) -> dict[str, AnyArray]:
         """Advance by ``n`` steps of the component and return each output's rows or events since; the caller's to keep.
@@ -139,7 +138,11 @@ class Preparation:
         self._steps += n
         while self._blocks * self.n_block < self._steps:
             self._block()
-        return {p.name: self._hand_out(i, p) for i, p in enumerate(self.component.outputs)}
+        if self._blocks * self.n_block == self._steps:  # everything there is
+            shown = {p.name: self._joined(i) for i, p in enumerate(self._outputs)}
+            self._kept = [[] for _ in self._outputs]
+            return shown
+        return {p.name: self._hand_out(i, p) for i, p in enumerate(self._outputs)}
 
     def advance_s(self, seconds: float) -> dict[str, AnyArray]:
         """Advance by ``seconds``, a whole number of steps; as ``advance``."""
@@ -176,7 +179,7 @@ class Preparation:
 
     def _joined(self, i: int) -> AnyArray:
         """Return what output ``i`` showed and was not handed out."""
-        kept, p = self._kept[i], self.component.outputs[i]
+        kept, p = self._kept[i], self._outputs[i]
         if not kept:
             return np.zeros((0, 2), np.int64) if _events(p) else np.zeros((0, *p.shape), np.float32)
         return kept[0] if len(kept) == 1 else np.concatenate(kept)
@@ -232,21 +235,19 @@ class _States:
     """Every floating-point state of a component, looked at once a block: a patient has two hundred."""
 
     def __init__(self, component: Component) -> None:
-        states = [a for a in component.state().values() if a.dtype.kind == "f"]
-        self._small = [np.zeros(1), *(a for a in states if a.size <= SMALL)]
-        large = [a for a in states if a.size > SMALL]
-        self._large = [a.reshape(-1) for a in large if a.flags.c_contiguous]  # views
-        self._strided = [a for a in large if not a.flags.c_contiguous]
-        self._together = np.empty(sum(a.size for a in self._small))
+        self._states = [a for a in component.state().values() if a.dtype in (np.float64, np.float32) and a.size]
+        """Kept, so that what lies at their addresses stays there."""
+        self._strided = [a for a in self._states if not a.flags.c_contiguous]
+        self._gathered = np.zeros(sum(a.size for a in self._strided))
+        whole = [a for a in (self._gathered, *self._states) if a.size and a.flags.c_contiguous]
+        self._where = np.array([(a.ctypes.data, a.size, a.itemsize) for a in whole], np.int64).reshape(-1, 3)
         self.finite()
 
     def finite(self) -> bool:
         """Return True only if all are: a sum tells, unless it overflows and makes us look more closely."""
-        np.concatenate(self._small, axis=None, out=self._together)
-        if not all(math.isfinite(total(a)) for a in (self._together, *self._large)):
-            return False
-        with np.errstate(over="ignore", invalid="ignore"):
-            return all(math.isfinite(np.add.reduce(a, axis=None)) for a in self._strided)
+        if self._strided:
+            np.concatenate(self._strided, axis=None, out=self._gathered)
+        return math.isfinite(total_of(self._where))
 
 
 def watch(component: Component, t0_s: float, t1_s: float) -> None:

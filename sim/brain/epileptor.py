@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -85,13 +86,7 @@ class Epileptor:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What others do to it."""
-        n = (self.n,)
-        return (
-            Port("x0", "", n, about="excitability; seizures come by themselves above about -2.06"),
-            Port("stimulus", "", n, about="added to x1', per unit of the model's time"),
-            Port("afferent", "", n, about="share of what others send that reaches a region"),
-            Port("efferent", "", n, about="share of what a region sends that leaves it"),
-        )
+        return _input_ports(self.n)
 
     @property
     def outputs(self) -> tuple[Port, ...]:
@@ -190,6 +185,18 @@ class Epileptor:
             self.receive(port, np.broadcast_to(value, (self.n,)))
         self._x[:] = rest(np.minimum(self._x0, SILENT)).reshape(-1)
         forget(self.lines_, self._x[: self.n])
+
+
+@lru_cache(maxsize=64)
+def _input_ports(n_regions: int) -> tuple[Port, ...]:
+    """Return the inputs: made once, as they are asked for at every one that is received."""
+    n = (n_regions,)
+    return (
+        Port("x0", "", n, about="excitability; seizures come by themselves above about -2.06"),
+        Port("stimulus", "", n, about="added to x1', per unit of the model's time"),
+        Port("afferent", "", n, about="share of what others send that reaches a region"),
+        Port("efferent", "", n, about="share of what a region sends that leaves it"),
+    )
 
 
 def rest(x0: F64) -> F64:

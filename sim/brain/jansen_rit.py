@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -91,17 +92,7 @@ class JansenRit:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What others do to it."""
-        n = (self.n,)
-        return (
-            Port("drive", "Hz", n, about="added to p"),
-            Port("proxy", "Hz", n, about="rate that proxied regions send"),
-            Port("he", "", n, about="factor on the excitatory synaptic gain A"),
-            Port("cip", "", n, about="factor on C4, from inhibitory interneurons to pyramidal cells"),
-            Port("cep", "", n, about="factor on C2, from excitatory interneurons to pyramidal cells"),
-            Port("afferent", "", n, about="share of what others send that reaches a region"),
-            Port("efferent", "", n, about="share of what a region sends that leaves it"),
-            Port("local", "", n, about="factor on C1 to C4"),
-        )
+        return _input_ports(self.n)
 
     @property
     def outputs(self) -> tuple[Port, ...]:
@@ -237,3 +228,19 @@ class JansenRit:
         """Write what reaches the regions from outside."""
         self._given.drive[:] = self._parameters["drive_hz"] + self._inputs["drive"]
         self._given.proxy[:] = self._inputs["proxy"]
+
+
+@lru_cache(maxsize=64)
+def _input_ports(n_regions: int) -> tuple[Port, ...]:
+    """Return the inputs: made once, as they are asked for at every one that is received."""
+    n = (n_regions,)
+    return (
+        Port("drive", "Hz", n, about="added to p"),
+        Port("proxy", "Hz", n, about="rate that proxied regions send"),
+        Port("he", "", n, about="factor on the excitatory synaptic gain A"),
+        Port("cip", "", n, about="factor on C4, from inhibitory interneurons to pyramidal cells"),
+        Port("cep", "", n, about="factor on C2, from excitatory interneurons to pyramidal cells"),
+        Port("afferent", "", n, about="share of what others send that reaches a region"),
+        Port("efferent", "", n, about="share of what a region sends that leaves it"),
+        Port("local", "", n, about="factor on C1 to C4"),
+    )

@@ -34,6 +34,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -106,10 +107,7 @@ class Rhythm:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What others do to it."""
-        return (
-            Port("gate", "", (self.n,), about="how far each node is desynchronised, 0 to 1"),
-            Port("amplitude", "", (self.n,), about="scale of what each node shows: how many cells take part"),
-        )
+        return _input_ports(self.n)
 
     @property
     def outputs(self) -> tuple[Port, ...]:
@@ -228,3 +226,12 @@ class Rhythm:
         q, v = self.rest_hz_, self.rest_mv_
         self._nodes.y.reshape(2, 4, self.n)[:] = np.array([q[0], *v])[:, None]
         self._nodes.sent.reshape(-1, 2, self.n)[:] = q[[0, 2], None]
+
+
+@lru_cache(maxsize=64)
+def _input_ports(n: int) -> tuple[Port, ...]:
+    """Return the inputs: made once, as they are asked for at every one that is received."""
+    return (
+        Port("gate", "", (n,), about="how far each node is desynchronised, 0 to 1"),
+        Port("amplitude", "", (n,), about="scale of what each node shows: how many cells take part"),
+    )

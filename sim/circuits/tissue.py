@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -32,6 +33,7 @@ from annotated_types import Ge, Gt, Le
 
 from bmi.errors import ContractError
 from bmi.signals import F32, I64, AnyArray
+from sim.circuits._drive_kernels import intend, mean_rates
 from sim.circuits._tissue_kernels import Clockwork, Learned, Neurons, Scratch, Slow, Wires, advance, learn
 from sim.circuits.anatomy import Circuit, Synapses, Tuning, draw
 from sim.circuits.fast_spiking import fast_spiking, with_sodium
@@ -44,6 +46,8 @@ STREAM = 0
 SLOW_BLOCKS = 100
 """Weights scale once in so many blocks of 10 ms."""
 SCALES = ("ampa", "nmda", "gaba", "gaba_decay", "stimulus_hz", "click")
+SLOW = ("stimulus_mv", "stimulus_hz", "ampa", "nmda", "gaba", "gaba_decay")
+"""Inputs from which, with the electrode's place, arrays are made; most blocks find them as they were."""
 LEAST = {"gaba_decay": 0.1}
 """Least value of an input where it is not 0."""
 NONE: I64 = np.zeros((0, 2), np.int64)
@@ -98,20 +102,7 @@ class Tissue:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What others do to it."""
-        return (
-            Port("velocity", "mm/s", (self.n_dims,), about="intended"),
-            Port("click", "", about="1 while one is intended"),
-            Port("reward", "", about="better (positive) or worse than expected"),
-            Port("nav11", "", about="sodium conductance of inhibitory neurons, as a share of the healthy one"),
-            Port("ampa", "", about="scale of AMPA currents"),
-            Port("nmda", "", about="scale of NMDA currents"),
-            Port("gaba", "", about="scale of GABA currents"),
-            Port("gaba_decay", "", about="scale of their decay time"),
-            Port("m1_hz", "Hz", about="rate of a neural mass upstream, against its rate at rest"),
-            Port("stimulus_mv", "mV", about="voltage that stimulation would drive a neuron to, given time"),
-            Port("stimulus_hz", "Hz", about="pulses a second; 0 is a constant current"),
-            Port("electrode_um", "µm", (3,), about="centre of the disc that is stimulated, and its radius"),
-        )
+        return _input_ports(self.n_dims)
 
     @property
     def outputs(self) -> tuple[Port, ...]:
@@ -175,6 +166,8 @@ class Tissue:
         words, four = self._noise.words, self._noise.four
         self._scratch = Scratch(words, four, four.reshape(-1)[:n], zeros(), zeros(), zeros())
         self._given = {p.name: np.zeros(p.shape) for p in self.inputs}
+        self._steady = zeros()
+        self._amounts: tuple[object, tuple[F32, F32, I64]] = None, (zeros(), zeros(), np.zeros(2, np.int64))
         self._at = np.zeros(1, np.int64)
         most = 2 + int(0.01 / min(self.excitatory.refractory_s, self.inhibitory.refractory_s))
         self._spikes: I64 = np.zeros((n * min(most, self._n_block), 2), np.int64)
@@ -240,8 +233,8 @@ class Tissue:
                 learn(t, reward, self._numbers, self.reward_rule_, self._slow, self._wires, self._learned,
                       self._scratch.drive[: self.anatomy_.n_exc])  # fmt: skip
         self._at[0] = t
-        n_exc = self.anatomy_.n_exc
-        rates = np.stack([counts[:, :n_exc].mean(1), counts[:, n_exc:].mean(1)], axis=1) * np.float32(1000.0)
+        rates: F32 = np.empty((len(counts), 2), np.float32)
+        mean_rates(counts, self.anatomy_.n_exc, rates)
         return (spikes[0] if len(spikes) == 1 else np.concatenate([NONE, *spikes])), counts, rates
 
     def state(self) -> Mapping[str, AnyArray]:
@@ -278,13 +271,20 @@ class Tissue:
         """Return what the inputs amount to: the kernel's ``inputs``."""
         given, a = self._given, self.anatomy_
         v = given["velocity"] / self.tuning.reference_mm_s
-        steady = a.drive_mv.copy()
-        steady[: a.n_exc] += (
-            (a.tuned_mv * v).sum(axis=1)
-            + (a.speeds_hz * math.sqrt(float(v @ v)) + a.clicks_hz * given["click"]) / a.slope_hz_mv[: a.n_exc]
-            + self.mass_mv_per_hz * given["m1_hz"]
-        )
-        pulse = np.zeros(len(a.positions_um))
+        mass = self.mass_mv_per_hz * float(given["m1_hz"])
+        intend(
+            a.drive_mv, a.tuned_mv, a.speeds_hz, a.clicks_hz, a.slope_hz_mv, v, math.sqrt(float(v @ v)),
+            float(given["click"]), mass, self._steady,
+        )  # fmt: skip
+        slow = tuple(float(given[k]) for k in SLOW), *given["electrode_um"].tolist()
+        if slow != self._amounts[0]:
+            self._amounts = slow, self._slow_inputs()
+        return self._steady, *self._amounts[1]
+
+    def _slow_inputs(self) -> tuple[F32, F32, I64]:
+        """Return what drugs and stimulation amount to, which seldom change: pulse, scales, timing."""
+        given, a = self._given, self.anatomy_
+        pulse: F32 = np.zeros(len(a.positions_um), np.float32)
         if given["stimulus_mv"]:
             away = np.hypot(*(a.positions_um - given["electrode_um"][:2]).T)
             pulse[away < given["electrode_um"][2]] = given["stimulus_mv"]
@@ -294,4 +294,23 @@ class Tissue:
         timing = np.array([period, (width if rate else 1) * bool(given["stimulus_mv"])], np.int64)
         keep = math.exp(-self.dt_s / (self.gaba_s * float(given["gaba_decay"])))
         scales = [(1.0 - self.nmda_share) * given["ampa"], self.nmda_share * given["nmda"], given["gaba"], keep]
-        return steady.astype(np.float32), pulse.astype(np.float32), np.array(scales, np.float32), timing
+        return pulse, np.array(scales, np.float32), timing
+
+
+@lru_cache(maxsize=64)
+def _input_ports(n_dims: int) -> tuple[Port, ...]:
+    """Return the inputs: made once, as they are asked for at every one that is received."""
+    return (
+        Port("velocity", "mm/s", (n_dims,), about="intended"),
+        Port("click", "", about="1 while one is intended"),
+        Port("reward", "", about="better (positive) or worse than expected"),
+        Port("nav11", "", about="sodium conductance of inhibitory neurons, as a share of the healthy one"),
+        Port("ampa", "", about="scale of AMPA currents"),
+        Port("nmda", "", about="scale of NMDA currents"),
+        Port("gaba", "", about="scale of GABA currents"),
+        Port("gaba_decay", "", about="scale of their decay time"),
+        Port("m1_hz", "Hz", about="rate of a neural mass upstream, against its rate at rest"),
+        Port("stimulus_mv", "mV", about="voltage that stimulation would drive a neuron to, given time"),
+        Port("stimulus_hz", "Hz", about="pulses a second; 0 is a constant current"),
+        Port("electrode_um", "µm", (3,), about="centre of the disc that is stimulated, and its radius"),
+    )

@@ -33,7 +33,7 @@ from sim import GRID_S
 from sim.basal_ganglia import BasalGanglia
 from sim.circuits.anatomy import Tuning
 from sim.circuits.tissue import Tissue
-from sim.component import Port, checked
+from sim.component import Port, checked, mean
 from sim.patient import theta
 from sim.patient.fidelity import Fidelity
 from sim.patient.implants import Implants
@@ -221,8 +221,13 @@ class Patient:
             self.ganglia.receive(name, value)
 
     def step(self, n: int) -> tuple[AnyArray, ...]:
-        """Advance by ``n`` ms; return what every output showed since."""
-        t, shown = int(self._at[0]), {p.name: [] for p in self.outputs}
+        """Advance by ``n`` ms; return what every output showed since; borrowed."""
+        t = int(self._at[0])
+        if n == N_MS and t % N_MS == 0:
+            self._block()
+            self._at[0] = t + n
+            return tuple(self._rows.values())
+        shown: dict[str, list[AnyArray]] = {name: [] for name in self._rows}
         end = t + n
         while t < end:
             if t % N_MS == 0:
@@ -247,18 +252,19 @@ class Patient:
         tissue.receive("reward", given["reward"])
         tissue.receive("m1_hz", self._heard[0])
         _, counts, rates = tissue.step(round(GRID_S / tissue.dt_s))
-        x0 = self._excite(rates)
+        fired = mean(rates)
+        x0 = self._excite(fired)
         movement = min(1.0, math.hypot(*vigour.tolist()) / tissue.tuning.reference_mm_s)
-        shown = self.brain.advance(counts[:, : self._n_exc].sum(axis=1), movement)
+        shown = self.brain.advance(np.add.reduce(counts[:, : self._n_exc], axis=1), movement)
         self._heard[0] = shown.afferent_hz
         if self.probes is not None:
-            rows["probes"][:] = self.probes.advance(float(rates[:, 0].mean()) - self._rest_hz)
+            rows["probes"][:] = self.probes.advance(float(mean(rates[:, 0])) - self._rest_hz)
         pulses = self._stn.take(float(given["stn"][0]), float(given["stn"][1]))
         pulses = pulses + self._focal.take(abs(float(given["focus"])), FOCAL_HZ)
         recorded = self.implants.take(counts, shown.moments, activation, pulses)
         for name, block in recorded._asdict().items():
             rows[name][:] = block
-        truth = (fidelity, vigour, rates.mean(axis=0), shown.rate_hz.mean(axis=0), shown.seizing, x0)
+        truth = (fidelity, vigour, fired, shown.rate_hz, shown.seizing, x0)
         for name, value in zip(("fidelity", "vigour", "rates", "regions", "seizing", "x0"), truth, strict=True):
             rows[name][0] = value
 
@@ -269,12 +275,12 @@ class Patient:
         spikes, pulses, _, activation = self.ganglia.step(round(GRID_S / self.ganglia.dt_s))
         return self._fidelity.take(spikes, pulses), activation
 
-    def _excite(self, rates: AnyArray) -> float:
-        """Let the tissue's balance set how easily the focus seizes; return its x0."""
+    def _excite(self, fired: AnyArray) -> float:
+        """Let the tissue's balance, its mean rates (2,), set how easily the focus seizes; return its x0."""
         level = self._level
         if not level.any():
             level[:] = self._rates_hz
-        level += -math.expm1(-GRID_S / self.excitable_s) * (rates.mean(axis=0) - level)
+        level += -math.expm1(-GRID_S / self.excitable_s) * (fired - level)
         ratio = np.maximum(level, 1e-3) / self._rates_hz
         raised = max(0.0, math.log(ratio[0] / ratio[1]) - TOLERANCE)
         x0 = float(self._given["excitability"]) + self.excitable * raised

@@ -21,6 +21,10 @@ class Pulses:
 
     def take(self, amplitude_ma: float, rate_hz: float) -> F32:
         """Return the summed amplitude of the pulses that begin in each of the next 10 ms, (10,), mA; borrowed."""
+        if not amplitude_ma:  # silent, as most are: only the phase goes on
+            self._rows[:] = 0.0
+            self._phase[0] = (float(self._phase[0]) + rate_hz * SLOT_S * N_MS) % 1.0
+            return self._rows
         phase = self._phase[0] + rate_hz * SLOT_S * np.arange(N_MS + 1)
         self._rows[:] = amplitude_ma * np.diff(np.floor(phase))
         self._phase[0] = phase[-1] % 1.0

@@ -25,6 +25,7 @@ from sim.brain.epileptor import Epileptor
 from sim.brain.generated import generated
 from sim.brain.jansen_rit import JansenRit
 from sim.brain.thalamocortical import Rhythm
+from sim.component import mean
 from sim.disease.alzheimer import masses
 from sim.disease.stroke import gain
 
@@ -32,6 +33,8 @@ MU = ("l.M1", "r.M1", "l.S1", "r.S1")
 ALPHA = ("l.V1", "r.V1")
 IPSILATERAL = 0.4
 """Share of the desynchronisation that the hemisphere of the other hand shows."""
+MOVED = np.array([1.0, IPSILATERAL] * (len(MU) // 2) + [0.0] * len(ALPHA))
+"""How far a movement desynchronises each rhythm."""
 HEALTHY_X0 = -2.2
 """x0 of the focus's neighbours: they seize only if they are drawn in."""
 QUIET, SEIZING = 0.7, -1.2
@@ -49,14 +52,14 @@ class Sources(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What 10 ms of the brain gave; arrays of 10 rows, one a millisecond."""
+    """What 10 ms of the brain gave."""
 
     moments: F64
-    """(10, n_sources) nA·m."""
+    """(10, n_sources) nA·m, a row a millisecond."""
     afferent_hz: float
     """What the tissue's region is sent, against its usual, mean over the block."""
     rate_hz: F64
-    """(10, n_regions) Hz. Privileged."""
+    """(n_regions,) Hz, mean over the block. Privileged."""
     seizing: F64
     """(n_focus,) how far each region of the focus is in a seizure, 0 to 1. Privileged."""
 
@@ -134,6 +137,7 @@ class WholeBrain:
         self._x0: F64 = np.full(len(self.focus_), HEALTHY_X0)
         self._usual: F64 = np.zeros(2)
         self._drive: F64 = np.zeros(self.n_regions)
+        self._proxy: F64 = np.zeros(self.n_regions)  # written before it is read: no state
         self._slow = {k: np.zeros(self.n_regions) for k in ("amyloid", "tau", "lesion")}
         self._mu: F64 = np.ones(1)
         self.reset()
@@ -165,33 +169,32 @@ class WholeBrain:
         movement : float
             How much movement is intended, 0 to 1.
         """
-        proxy = np.zeros(self.n_regions)
-        proxy[self._motor] = self._up.step(spikes).mean()
-        self.masses.receive("proxy", proxy)
+        self._proxy[self._motor] = mean(self._up.step(spikes))
+        self.masses.receive("proxy", self._proxy)
         seized, lfp = self._seize()
         psp, rate = self.masses.step(round(GRID_S / self.masses.dt_s))
         shown = self._beat(movement)
         moments = np.concatenate([self.mass_na_m * psp, self.seizure_na_m * lfp, self.rhythm_na_m * shown], axis=1)
-        return Shown(moments, self._afferent(rate), rate, seized)
+        usual = mean(rate)
+        return Shown(moments, self._afferent(usual), usual, seized)
 
     def _seize(self) -> tuple[F64, F64]:
         """Advance the focus; what it does now drives its masses in the next block."""
         lfp, _ = self.seizures.step(round(GRID_S / self.seizures.dt_s))
-        level = np.clip((QUIET - lfp.mean(axis=0)) / (QUIET - SEIZING), 0.0, 1.0)
+        level: F64 = np.minimum(np.maximum((QUIET - mean(lfp)) / (QUIET - SEIZING), 0.0), 1.0)
         self._drive[:] = 0.0
         self._drive[self.focus_] = self.seizure_hz * level
         self.masses.receive("drive", self._drive)
         return level, lfp
 
     def _beat(self, movement: float) -> F64:
-        gate = np.array([movement, IPSILATERAL * movement] * (len(MU) // 2) + [0.0] * len(ALPHA))
-        self.rhythm.receive("gate", gate)
+        self.rhythm.receive("gate", MOVED * movement)
         shown: F64 = self.rhythm.step(round(GRID_S / self.rhythm.dt_s))[0]
         return shown
 
     def _afferent(self, rate: F64) -> float:
-        """Return what the tissue's region is sent, against its usual."""
-        heard = self.masses.gain * float(self.connectome_.weights[self._motor] @ rate.mean(axis=0))
+        """Return what the tissue's region is sent at rates (n_regions,), against its usual."""
+        heard = self.masses.gain * float(self.connectome_.weights[self._motor] @ rate)
         if not self._usual[1]:
             self._usual[:] = heard, 1.0
         self._usual[0] += -math.expm1(-GRID_S / self.usual_s) * (heard - self._usual[0])

@@ -21,6 +21,7 @@ from bmi.errors import ContractError
 from bmi.signals import F32, F64, AnyArray
 from sim import GRID_S, SLOT_S
 from sim.component import Noise
+from sim.sensors._depth_kernels import Amplifier, record
 
 N_MS = round(GRID_S / SLOT_S)
 
@@ -49,11 +50,19 @@ class DepthLead:
     """Time constant with which it decays, s."""
 
     def bind(self, seed: int) -> None:
-        """Allocate; the noise is a function of ``seed`` and step."""
+        """Allocate, compile; the noise is a function of ``seed`` and step."""
         self._noise = Noise(seed, self.name, 2 * N_MS)
         self._at = np.zeros(1, np.int64)
         self._held: F64 = np.zeros(3)
+        self._still: F32 = np.zeros(N_MS, np.float32)
         self._rows: F32 = np.zeros((N_MS, 1), np.float32)
+        keep = math.exp(-SLOT_S / self.far_s)
+        self._amplifier = Amplifier(
+            self.uv, math.exp(-SLOT_S / self.highpass_s), keep, math.sqrt(1.0 - keep**2) * self.far_uv,
+            math.exp(-SLOT_S / self.decay_s), self.artefact_uv, self.noise_uv,
+        )  # fmt: skip
+        self.take(self._still)
+        self.reset()
 
     def take(self, activation: AnyArray, pulses_ma: AnyArray | None = None) -> F32:
         """Return 10 ms of the record, (10, 1) float32, µV; borrowed.
@@ -67,21 +76,13 @@ class DepthLead:
         """
         if np.shape(activation) != (N_MS,):
             raise ContractError(f"{self.name}: expected activation of shape ({N_MS},), given {np.shape(activation)}")
-        drawn = self._noise.normal(0, int(self._at[0]))
-        white, far = drawn[:N_MS].tolist(), drawn[N_MS:].tolist()
-        keep, hold = math.exp(-SLOT_S / self.far_s), math.exp(-SLOT_S / self.highpass_s)
-        fade, kick = math.exp(-SLOT_S / self.decay_s), math.sqrt(1.0 - keep**2)
-        distant, mean, artefact = self._held.tolist()
+        pulses = self._still if pulses_ma is None else np.asarray(pulses_ma)
+        if pulses.shape != (N_MS,):
+            raise ContractError(f"{self.name}: expected pulses of shape ({N_MS},), mA, given {pulses.shape}")
         if self._at[0] == 0:
-            mean = self.uv * float(activation[0])
-        pulses = [0.0] * N_MS if pulses_ma is None else np.asarray(pulses_ma).tolist()
-        for k, (a, pulse) in enumerate(zip(np.asarray(activation).tolist(), pulses, strict=True)):
-            near = self.uv * a
-            mean += (1.0 - hold) * (near - mean)
-            distant = keep * distant + kick * self.far_uv * far[k]
-            artefact = fade * artefact + self.artefact_uv * pulse
-            self._rows[k, 0] = near - mean + distant + self.noise_uv * white[k] + artefact
-        self._held[:] = distant, mean, artefact
+            self._held[1] = self.uv * float(activation[0])
+        drawn = self._noise.normal(0, int(self._at[0]))
+        record(np.asarray(activation), pulses, drawn, self._amplifier, self._held, self._rows)
         self._at += 1
         return self._rows
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -70,11 +71,7 @@ class EEG:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What others do to it."""
-        return (
-            Port("dead", "", (len(self.leadfield.channels),), about="1 for a channel that has lost its electrode"),
-            Port("stimulus_uv", "µV", about="stimulation artefact at the pulse on a median channel, in this block"),
-            Port("stimulus_hz", "Hz", about="pulses a second; 0 is one at the beginning of each block"),
-        )
+        return _input_ports(len(self.leadfield.channels))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -216,3 +213,13 @@ class EEG:
             array[...] = 0
         self._alive[:] = 1.0
         self.surroundings.reset()
+
+
+@lru_cache(maxsize=64)
+def _input_ports(n_channels: int) -> tuple[Port, ...]:
+    """Return the inputs: made once, as they are asked for at every one that is received."""
+    return (
+        Port("dead", "", (n_channels,), about="1 for a channel that has lost its electrode"),
+        Port("stimulus_uv", "µV", about="stimulation artefact at the pulse on a median channel, in this block"),
+        Port("stimulus_hz", "Hz", about="pulses a second; 0 is one at the beginning of each block"),
+    )

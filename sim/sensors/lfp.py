@@ -41,6 +41,12 @@ BLOCK_MS = 10
 RATE_HZ = 1000.0
 SMOOTH_UM = 1000.0
 """Distance over which the background of distant sources falls to 1/e in covariance."""
+INPUTS = (
+    Port("impedance", "", about="scale of the electrodes' resistance"),
+    Port("dead", "", about="share of electrodes that have died; always the same ones first"),
+    Port("stimulus_uv", "µV", about="stimulation artefact at the pulse on a median channel, in this block"),
+    Port("stimulus_hz", "Hz", about="pulses a second; 0 is one at the beginning of each block"),
+)
 
 
 def grid_um(n: int = 16, *, width_um: float = 1000.0) -> F64:
@@ -116,12 +122,7 @@ class LFP:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What others do to it."""
-        return (
-            Port("impedance", "", about="scale of the electrodes' resistance"),
-            Port("dead", "", about="share of electrodes that have died; always the same ones first"),
-            Port("stimulus_uv", "µV", about="stimulation artefact at the pulse on a median channel, in this block"),
-            Port("stimulus_hz", "Hz", about="pulses a second; 0 is one at the beginning of each block"),
-        )
+        return INPUTS
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -206,7 +207,8 @@ class LFP:
         if port != "stimulus_uv" and not 0.0 <= given <= most:
             raise ContractError(f"{self.name}.{port}: expected 0 to {most:g}, given {given:g}")
         self._given[port][...] = given
-        self._settings()
+        if port in ("dead", "impedance"):
+            self._settings()
 
     def _settings(self) -> None:
         """Write what the inputs amount to."""

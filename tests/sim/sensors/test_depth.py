@@ -5,6 +5,8 @@ import pytest
 
 from bmi.errors import ContractError
 from sim.patient.pulses import Pulses
+from sim.sensors._depth_kernels import Amplifier
+from sim.sensors._depth_kernels import record as kernel
 from sim.sensors.depth import DepthLead
 
 
@@ -65,3 +67,36 @@ def test_a_train_keeps_its_rate_and_phase() -> None:
     assert not train.take(0.0, 130.0).any()
     train.reset()
     assert np.array_equal(np.flatnonzero(train.take(1.0, 130.0)), onsets[:1])
+
+
+def test_the_compiled_record_is_that_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(4)
+    activation, pulses, drawn = rng.random(10), rng.random(10), rng.standard_normal(20).astype(np.float32)
+    amplifier = Amplifier(100.0, 0.9, 0.8, 2.0, 0.4, 40.0, 1.5)
+    held, rows = np.array([0.3, 20.0, 5.0]), np.zeros((10, 1), np.float32)
+    distant, mean, artefact = held.tolist()
+    wanted = []
+    for k in range(10):
+        near = 100.0 * activation[k]
+        mean += (1.0 - 0.9) * (near - mean)
+        distant = 0.8 * distant + 2.0 * float(drawn[10 + k])
+        artefact = 0.4 * artefact + 40.0 * pulses[k]
+        wanted.append(near - mean + distant + 1.5 * float(drawn[k]) + artefact)
+    kernel(activation, pulses, drawn, amplifier, held, rows)
+    assert np.array_equal(rows[:, 0], np.array(wanted, np.float32))
+    assert held.tolist() == [distant, mean, artefact]
+
+
+def test_pulses_of_another_length_are_refused() -> None:
+    lead = DepthLead()
+    lead.bind(1)
+    with pytest.raises(ContractError, match=r"expected pulses of shape \(10,\), mA, given \(9,\)"):
+        lead.take(np.zeros(10), np.zeros(9))
+
+
+def test_a_silent_train_keeps_the_phase_of_one_that_pulses() -> None:
+    silent, loud = Pulses(), Pulses()
+    for rate in (130.0, 0.0, 77.7, 130.0) * 20:
+        assert not silent.take(0.0, rate).any()
+        loud.take(2.0, rate)
+    assert np.array_equal(silent.take(2.0, 130.0), loud.take(2.0, 130.0))
