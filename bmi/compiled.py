@@ -33,6 +33,21 @@ def entry(kernel: Any, *args: Any) -> Callable[..., Any]:
     return code
 
 
+def direct(kernel: Any) -> Callable[..., Any]:
+    """Return a kernel that looks at types at its first call alone, and trusts its caller afterwards: see ``entry``.
+
+    For who binds a part, one each: a copy of the part may keep it, because it holds nothing but machine code.
+    """
+    code: list[Callable[..., Any]] = []
+
+    def call(*args: Any) -> Any:
+        if not code:
+            code.append(entry(kernel, *args))
+        return code[0](*args)
+
+    return call
+
+
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 

@@ -130,12 +130,18 @@ def fold_reward(
     ``drive`` is dopamine times the time it acted. Where it is nought, the call may be left out for as long as
     idle_s / tau_eligibility_s stays below about 8; ``moment`` is told ``idle_s``.
     """
-    fade(math.exp(-idle_s / tau_eligibility_s), eligibility)
+    keep = math.exp(-idle_s / tau_eligibility_s)
     if drive == 0.0:
+        fade(keep, eligibility)
         return
     d, lo, hi = w.dtype.type(drive), w.dtype.type(low), w.dtype.type(high)
-    for s in range(w.size):
-        w[s] = min(max(w[s] + d * eligibility[s], lo), hi)
+    of = eligibility.dtype.type
+    k, silent, nought = of(keep), of(SILENT), of(0.0)
+    for s in range(w.size):  # as ``fade``, but each eligibility is at hand for its weight
+        now = eligibility[s] * k
+        now = now if abs(now) > silent else nought
+        eligibility[s] = now
+        w[s] = min(max(w[s] + d * now, lo), hi)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
@@ -129,6 +130,7 @@ class BasalGanglia:
         self._drive = relay.Drive(*(np.zeros(n) for n in (1, 3, 1, 1, N)))
         self._clocks = relay.Clocks(np.zeros(2, np.int64), np.zeros(2), np.zeros(3))
         self._work = relay.Work(np.zeros(cells.SCRATCH), np.zeros((2, 7), np.uint64), np.zeros((4, 7), np.float32))
+        self._advance = direct(relay.advance)
         self._make_room(round(GRID_S / self.dt_s))
         self.reset()
         self.step(1)
@@ -198,7 +200,7 @@ class BasalGanglia:
         if n > self._room:
             self._make_room(n)
         out = self._shown
-        relay.advance(
+        self._advance(
             self._x, self._drive, self._clocks, self._noise.key, 1e3 * self.dt_s, n, self._work, out
         )
         spikes, pulses, rows = (int(k) for k in out.found)

@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt, Le
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim import GRID_S
@@ -200,9 +201,8 @@ class Cable:
         self._state["leak"] = np.ones(self.n_cells)
         self._state["above"] = np.zeros((groups, lanes), np.uint8)
         self._state["step"] = np.zeros(1, np.int64)
-        self._scratch = [
-            Scratch(np.zeros(LANES, np.int32), *(np.zeros(places) for _ in range(4))) for _ in range(groups)
-        ]
+        self._scratch = [Scratch(np.zeros(LANES, np.int32), *np.zeros((4, places))) for _ in range(groups)]
+        self._advance = direct(advance)
         self._leaking: tuple[bytes, F64] = (b"", np.zeros(0))
         self._see()
 
@@ -311,7 +311,7 @@ class Cable:
         def one(g: int) -> int:
             # Views made here, not kept: a copy of the component would hold copies of them.
             inputs = Inputs(self._site_nodes, *(self._state[name][g] for name in SYNAPSES), self._state["stimulus"])
-            return int(advance(first, n, self._law, self._cells[g], inputs, shown[g], self._scratch[g]))
+            return int(self._advance(first, n, self._law, self._cells[g], inputs, shown[g], self._scratch[g]))
 
         if self.threads > 1 and len(groups) > 1:
             with ThreadPoolExecutor(self.threads) as pool:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F32, AnyArray
 from sim import GRID_S
@@ -182,15 +183,16 @@ class Noise:
         self.words = np.zeros((2, max(1, -(-n // 4))), np.uint64)
         self.four: F32 = np.zeros((4, self.words.shape[1]), np.float32)
         self._n = n
+        self._normals, self._uniforms = direct(normals), direct(uniforms)
         self.normal(0, 0)
         self.uniform(0, 0)
 
     def normal(self, stream: int, step: int) -> F32:
         """Return (n,) standard normal numbers; borrowed."""
-        normals(self.key, np.uint64(stream), np.uint64(step), self.words, self.four)
+        self._normals(self.key, np.uint64(stream), np.uint64(step), self.words, self.four)
         return self.four.reshape(-1)[: self._n]
 
     def uniform(self, stream: int, step: int) -> F32:
         """Return (n,) numbers uniform on [0, 1); borrowed."""
-        uniforms(self.key, np.uint64(stream), np.uint64(step), self.words, self.four)
+        self._uniforms(self.key, np.uint64(stream), np.uint64(step), self.words, self.four)
         return self.four.reshape(-1)[: self._n]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bmi.compiled import direct
 from bmi.errors import BMIError, ContractError
 from bmi.signals import AnyArray
 from sim import GRID_S
@@ -241,13 +242,14 @@ class _States:
         self._gathered = np.zeros(sum(a.size for a in self._strided))
         whole = [a for a in (self._gathered, *self._states) if a.size and a.flags.c_contiguous]
         self._where = np.array([(a.ctypes.data, a.size, a.itemsize) for a in whole], np.int64).reshape(-1, 3)
+        self._total = direct(total_of)
         self.finite()
 
     def finite(self) -> bool:
         """Return True only if all are: a sum tells, unless it overflows and makes us look more closely."""
         if self._strided:
             np.concatenate(self._strided, axis=None, out=self._gathered)
-        return math.isfinite(total_of(self._where))
+        return math.isfinite(self._total(self._where))
 
 
 def watch(component: Component, t0_s: float, t1_s: float) -> None:

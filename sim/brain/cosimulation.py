@@ -23,6 +23,7 @@ import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import ArrayLike
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F64, I64, AnyArray
 from sim.brain._cosimulation_kernels import pour, smooth
@@ -120,6 +121,7 @@ class ToRate:
         if not 0.01 * (1 - 1e-9) <= self.tau_s <= 0.02 * (1 + 1e-9):
             raise ContractError(f"{self.name}: tau_s is {self.tau_s:g} s, expected 0.010 to 0.020")
         self._kept, self._heard = np.zeros(1), np.zeros(1, np.int64)
+        self._smooth = direct(smooth)
         self.step(np.zeros(1))
         self.reset()
 
@@ -132,7 +134,7 @@ class ToRate:
         """Return the rates (n_rows,), Hz of the mass, after rows of spike counts (n_rows,) of the whole population."""
         share = -math.expm1(-self.dt_s / self.tau_s)
         out = np.empty(len(counts))
-        smooth(np.asarray(counts, np.float64) / (self.n_neurons * self.dt_s), share, self._kept, out)
+        self._smooth(np.asarray(counts, np.float64) / (self.n_neurons * self.dt_s), share, self._kept, out)
         self._heard[0] += int(np.sum(counts))
         out *= self.gain
         return out

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim.brain import _epileptor_kernels as kernels
@@ -135,6 +136,7 @@ class Epileptor:
         )  # fmt: skip
         self._stimulus = zeros()
         self._at = np.zeros(1, np.int64)
+        self._advance = direct(kernels.advance)
         self.reset()
         self.step(self._n_ms)
         self.reset()
@@ -164,7 +166,7 @@ class Epileptor:
         t = int(self._at[0])
         rows = (t + n) // self._n_ms - t // self._n_ms
         lfp, slow = np.empty((rows, self.n)), np.empty((rows, self.n))
-        kernels.advance(
+        self._advance(
             self._noise.key, t, n, self._clock, self._given, self.lines_, self._x, self._scratch, lfp, slow
         )
         self._at[0] = t + n

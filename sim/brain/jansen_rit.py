@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim.brain import _jansen_rit_kernels as kernels
@@ -138,6 +139,7 @@ class JansenRit:
         self._given = kernels.Given(*(zeros() for _ in range(5)))
         self._given.proxied[list(self.proxied)] = 1.0
         self._at = np.zeros(1, np.int64)
+        self._advance = direct(kernels.advance)
         self.reset()
         self.step(self._n_ms)
         self.reset()
@@ -180,7 +182,7 @@ class JansenRit:
         t = int(self._at[0])
         rows = (t + n) // self._n_ms - t // self._n_ms
         psp, rate = np.empty((rows, self.n)), np.empty((rows, self.n))
-        kernels.advance(
+        self._advance(
             self._noise.key, t, n, self._clock, self._mass, self._given, self.lines_, self._region, self._scratch,
             psp, rate,
         )  # fmt: skip

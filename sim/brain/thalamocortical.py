@@ -40,6 +40,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F64, AnyArray
 from sim.brain._thalamocortical_kernels import Loop, Nodes, Random, Scratch, advance
@@ -143,6 +144,7 @@ class Rhythm:
         second, first = (np.repeat([gamma, rate, rate, rate], n) for rate in (beta, alpha))
         self._scratch = Scratch(second, first, np.zeros(3 * n), np.zeros(4 * n))
         self._gate, self._amplitude, self._at = np.zeros(n), np.ones(n), np.zeros(1, np.int64)
+        self._advance = direct(advance)
         self.reset()
         self.step(1)
         self.reset()
@@ -204,7 +206,9 @@ class Rhythm:
         """Advance by ``n`` steps; return ``psp`` (n_rows, n), mV."""
         t = int(self._at[0])
         shown = np.empty(((t + n) // self._every - t // self._every, self.n))
-        advance(t, n, self._every, self._loop, self._gate, self._lag, self._nodes, self._scratch, self._random, shown)
+        self._advance(
+            t, n, self._every, self._loop, self._gate, self._lag, self._nodes, self._scratch, self._random, shown
+        )
         self._at[0] = t + n
         shown -= self.rest_mv_[0]
         shown *= self.shown_scale * self._amplitude

@@ -31,6 +31,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F32, I64, AnyArray
 from sim.circuits._drive_kernels import intend, mean_rates
@@ -167,6 +168,7 @@ class Tissue:
         self._scratch = Scratch(words, four, four.reshape(-1)[:n], zeros(), zeros(), zeros())
         self._given = {p.name: np.zeros(p.shape) for p in self.inputs}
         self._steady = zeros()
+        self._advance, self._learn, self._intend, self._mean_rates = map(direct, (advance, learn, intend, mean_rates))
         self._amounts: tuple[object, tuple[F32, F32, I64]] = None, (zeros(), zeros(), np.zeros(2, np.int64))
         self._at = np.zeros(1, np.int64)
         most = 2 + int(0.01 / min(self.excitatory.refractory_s, self.inhibitory.refractory_s))
@@ -221,7 +223,7 @@ class Tissue:
         inputs = self._inputs()
         while t < end:
             m = min(end - t, self._n_block - t % self._n_block)
-            k = advance(
+            k = self._advance(
                 self._noise.key, t, m, self._numbers, self.reward_rule_, self._wires, self._cells, self._learned,
                 inputs, self._scratch, counts[done:], self._spikes,
             )  # fmt: skip
@@ -230,11 +232,13 @@ class Tissue:
             t += m
             if self.plastic and t % self._n_block == 0:
                 reward = float(self._given["reward"])
-                learn(t, reward, self._numbers, self.reward_rule_, self._slow, self._wires, self._learned,
-                      self._scratch.drive[: self.anatomy_.n_exc])  # fmt: skip
+                self._learn(
+                    t, reward, self._numbers, self.reward_rule_, self._slow, self._wires, self._learned,
+                    self._scratch.drive[: self.anatomy_.n_exc],
+                )  # fmt: skip
         self._at[0] = t
         rates: F32 = np.empty((len(counts), 2), np.float32)
-        mean_rates(counts, self.anatomy_.n_exc, rates)
+        self._mean_rates(counts, self.anatomy_.n_exc, rates)
         return (spikes[0] if len(spikes) == 1 else np.concatenate([NONE, *spikes])), counts, rates
 
     def state(self) -> Mapping[str, AnyArray]:
@@ -272,7 +276,7 @@ class Tissue:
         given, a = self._given, self.anatomy_
         v = given["velocity"] / self.tuning.reference_mm_s
         mass = self.mass_mv_per_hz * float(given["m1_hz"])
-        intend(
+        self._intend(
             a.drive_mv, a.tuned_mv, a.speeds_hz, a.clicks_hz, a.slope_hz_mv, v, math.sqrt(float(v @ v)),
             float(given["click"]), mass, self._steady,
         )  # fmt: skip

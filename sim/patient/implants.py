@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from annotated_types import Ge, Gt
 
+from bmi.compiled import direct
 from bmi.signals import F32, F64, I64, AnyArray
 from sim import SLOT_S
 from sim.brain.connectome import Connectome
@@ -104,6 +105,7 @@ class Implants:
         self._n_sources = len(sources.labels)
         self._smooth: F64 = np.zeros((2, len(patches.labels)))
         self._begun: I64 = np.zeros(1, np.int64)
+        self._unusual = direct(unusual)
         self.reset()
 
     def _gather(self, anatomy: Anatomy) -> None:
@@ -159,7 +161,7 @@ class Implants:
             self._begun[0] = 1
         out = np.empty_like(rates)
         share, slow = -math.expm1(-SLOT_S / SMOOTH_S), -math.expm1(-SLOT_S / self.usual_s)
-        unusual(rates, share, slow, self._smooth, out)
+        self._unusual(rates, share, slow, self._smooth, out)
         return self.patch_na_m * out
 
     def turn(self, name: str, value: F64) -> None:

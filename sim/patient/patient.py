@@ -277,12 +277,14 @@ class Patient:
 
     def _excite(self, fired: AnyArray) -> float:
         """Let the tissue's balance, its mean rates (2,), set how easily the focus seizes; return its x0."""
-        level = self._level
-        if not level.any():
-            level[:] = self._rates_hz
-        level += -math.expm1(-GRID_S / self.excitable_s) * (fired - level)
-        ratio = np.maximum(level, 1e-3) / self._rates_hz
-        raised = max(0.0, math.log(ratio[0] / ratio[1]) - TOLERANCE)
+        at_rest, before = self._rates_hz.tolist(), self._level.tolist()
+        if not any(before):
+            before = at_rest
+        follow = -math.expm1(-GRID_S / self.excitable_s)
+        level = [old + follow * (new - old) for old, new in zip(before, fired.tolist(), strict=True)]
+        self._level[:] = level
+        exc, inh = (max(now, 1e-3) / usual for now, usual in zip(level, at_rest, strict=True))
+        raised = max(0.0, math.log(exc / inh) - TOLERANCE)
         x0 = float(self._given["excitability"]) + self.excitable * raised
         self.brain.excite(x0)
         return x0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from bmi.signals import F32, F64, AnyArray
+from bmi.signals import F32, F64
 
 
 class Amplifier(NamedTuple):
@@ -29,7 +29,7 @@ class Amplifier(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def record(activation: AnyArray, pulses_ma: AnyArray, drawn: F32, lead: Amplifier, held: F64, rows: F32) -> None:
+def record(activation: F64, pulses_ma: F64, drawn: F32, lead: Amplifier, held: F64, rows: F32) -> None:
     """Write the record to ``rows`` (n_ms, 1), µV.
 
     ``drawn`` (2 n_ms,) holds white noise of the amplifier and of everything else; ``held`` (3,) what is left of
@@ -38,9 +38,9 @@ def record(activation: AnyArray, pulses_ma: AnyArray, drawn: F32, lead: Amplifie
     n = rows.shape[0]
     distant, mean, artefact = held[0], held[1], held[2]
     for k in range(n):
-        near = lead.uv * np.float64(activation[k])
+        near = lead.uv * activation[k]
         mean += (1.0 - lead.hold) * (near - mean)
         distant = lead.keep * distant + lead.far_uv * np.float64(drawn[n + k])
-        artefact = lead.fade * artefact + lead.artefact_uv * np.float64(pulses_ma[k])
+        artefact = lead.fade * artefact + lead.artefact_uv * pulses_ma[k]
         rows[k, 0] = near - mean + distant + lead.noise_uv * np.float64(drawn[k]) + artefact
     held[0], held[1], held[2] = distant, mean, artefact

@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 
+from bmi.compiled import direct
+from bmi.compiled import rows as in_rows
 from bmi.errors import ContractError
 from bmi.signals import F32, F64, I64, AnyArray
 from sim import GRID_S, SLOT_S
@@ -205,6 +207,7 @@ class Array:
         )  # fmt: skip
         self._given = {k: np.zeros(()) for k in BASELINE}
         self._at = np.zeros(1, np.int64)
+        self._listen = direct(listen)
         self._clear: F64 = np.zeros(n)
         self._still: F32 = np.zeros(N_MS, np.float32)
         self._rows: F32 = np.zeros((N_MS, n), np.float32)
@@ -248,12 +251,13 @@ class Array:
         artefact_uv : (10,) float32, optional
             Size of a stimulation artefact at the begin of each ms, on an electrode of median distance, µV; 0 none.
         """
-        pulses = self._still if artefact_uv is None else np.asarray(artefact_uv, np.float32)
+        pulses = self._still if artefact_uv is None else np.ascontiguousarray(artefact_uv, np.float32)
         words, four = self._noise.words, self._noise.four
         scratch = Scratch(words, four, four.reshape(-1))  # a view made here: a copy of the array would cut it loose
-        listen(
-            self._noise.key, int(self._at[0]), counts, pulses, self._law, self._ears, self._clear, scratch, self._rows
-        )
+        self._listen(
+            self._noise.key, int(self._at[0]), in_rows(counts), pulses, self._law, self._ears, self._clear, scratch,
+            self._rows,
+        )  # fmt: skip
         self._at[0] += len(self._rows)
         return self._rows
 

@@ -17,6 +17,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F32, F64, AnyArray
 from sim import GRID_S, SLOT_S
@@ -54,7 +55,8 @@ class DepthLead:
         self._noise = Noise(seed, self.name, 2 * N_MS)
         self._at = np.zeros(1, np.int64)
         self._held: F64 = np.zeros(3)
-        self._still: F32 = np.zeros(N_MS, np.float32)
+        self._still: F64 = np.zeros(N_MS)
+        self._record = direct(record)
         self._rows: F32 = np.zeros((N_MS, 1), np.float32)
         keep = math.exp(-SLOT_S / self.far_s)
         self._amplifier = Amplifier(
@@ -76,13 +78,13 @@ class DepthLead:
         """
         if np.shape(activation) != (N_MS,):
             raise ContractError(f"{self.name}: expected activation of shape ({N_MS},), given {np.shape(activation)}")
-        pulses = self._still if pulses_ma is None else np.asarray(pulses_ma)
+        pulses = self._still if pulses_ma is None else np.ascontiguousarray(pulses_ma, np.float64)
         if pulses.shape != (N_MS,):
             raise ContractError(f"{self.name}: expected pulses of shape ({N_MS},), mA, given {pulses.shape}")
         if self._at[0] == 0:
             self._held[1] = self.uv * float(activation[0])
-        drawn = self._noise.normal(0, int(self._at[0]))
-        record(np.asarray(activation), pulses, drawn, self._amplifier, self._held, self._rows)
+        drawn, near = self._noise.normal(0, int(self._at[0])), np.ascontiguousarray(activation, np.float64)
+        self._record(near, pulses, drawn, self._amplifier, self._held, self._rows)
         self._at += 1
         return self._rows
 

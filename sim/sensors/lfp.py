@@ -27,6 +27,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F32, F64, I64, AnyArray
 from sim.component import Noise, Port, checked
@@ -175,10 +176,11 @@ class LFP:
         self._thermal_uv: F32 = np.zeros(1, np.float32)
         self._filter: F64 = np.zeros((2, n))
         self._rows: F32 = np.zeros((BLOCK_MS, n), np.float32)
-        self._counts: F32 = np.zeros((BLOCK_MS, len(away)), np.float32)
+        self._shape = BLOCK_MS, len(away)
+        self._arrive, self._unfold, self._cascade = direct(arrive), direct(unfold), direct(cascade)
         self._at: I64 = np.zeros(1, np.int64)
         self.reset()
-        self.take(self._counts + np.float32(1.0))
+        self.take(np.ones(self._shape, np.float32))
         self.reset()
 
     def _check(self) -> None:
@@ -237,23 +239,22 @@ class LFP:
         ContractError
             If either has another shape.
         """
-        if counts.shape != self._counts.shape or (far is not None and far.shape != (BLOCK_MS,)):
+        if counts.shape != self._shape or (far is not None and far.shape != (BLOCK_MS,)):
             raise ContractError(
-                f"{self.name}: expected the spikes of 10 ms, shape {self._counts.shape}, and a far source (10,), "
+                f"{self.name}: expected the spikes of 10 ms, shape {self._shape}, and a far source (10,), "
                 f"given {counts.shape} and {None if far is None else far.shape}"
             )
         step, rows = int(self._at[0]), self._rows
-        self._counts[...] = counts
-        arrive(BLOCK_MS * step, self._counts, self._field)
-        unfold(BLOCK_MS * step, self._field, rows)
+        self._arrive(BLOCK_MS * step, np.ascontiguousarray(counts, np.float32), self._field)
+        self._unfold(BLOCK_MS * step, self._field, rows)
         if far is not None:
             rows += np.asarray(far, np.float32)[:, None] * self._far
         self.surroundings.distant(step, rows)
         rows += self._thermal_uv * self._thermal.normal(0, step).reshape(rows.shape)
         rows *= self._alive
-        cascade(self._coef[:1], self._filter[:1], rows)
+        self._cascade(self._coef[:1], self._filter[:1], rows)
         self.surroundings.own(step, rows)
-        cascade(self._coef[1:], self._filter[1:], rows)
+        self._cascade(self._coef[1:], self._filter[1:], rows)
         self.surroundings.limit(float(self._given["stimulus_uv"]), float(self._given["stimulus_hz"]), rows)
         self._at[0] = step + 1
         return rows

@@ -23,6 +23,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from bmi.compiled import direct
 from bmi.errors import ContractError
 from bmi.signals import F32, F64, AnyArray
 from sim import GRID_S
@@ -104,6 +105,7 @@ class Surroundings:
         self._level: F32 = np.zeros((2, n), np.float32)
         self._pulse: F64 = np.zeros(2)  # share of a period since the last pulse, what is left of the artefact
         self._rail = np.float32(self.rail_uv)
+        self._cascade, self._add_ramp, self._add_outer, self._clip = map(direct, (cascade, add_ramp, add_outer, clip))
         self._settle()
         self.reset()
         rows = np.zeros((self._n, n), np.float32)
@@ -116,14 +118,14 @@ class Surroundings:
         """Let the filter forget that it began at rest; the rows before the first come from another stream."""
         k = self._filter.shape[1]
         for back in range(1, 1 + math.ceil(3.0 / (2 * math.pi * self.background_hz * GRID_S))):
-            cascade(self._coef, self._filter, self._far.normal(1, back).reshape(self._n, k))
+            self._cascade(self._coef, self._filter, self._far.normal(1, back).reshape(self._n, k))
         self._settled = self._filter.copy()
 
     def distant(self, step: int, rows: F32) -> None:
         """Add the background of block ``step`` to ``rows`` (n_rows, n_channels)."""
         if self.background_uv:
             drawn = self._far.normal(0, step).reshape(self._n, -1)
-            cascade(self._coef, self._filter, drawn)
+            self._cascade(self._coef, self._filter, drawn)
             rows += drawn @ self._mixing
 
     def own(self, step: int, rows: F32) -> None:
@@ -134,7 +136,7 @@ class Surroundings:
             self._level[0] = self._level[1]
             self._level[1] *= np.float32(self._keep)
             self._level[1] += new
-            add_ramp(self._level[0], self._level[1], rows)
+            self._add_ramp(self._level[0], self._level[1], rows)
         if self.amplifier_uv:
             white = self._white.normal(0, step)
             white *= np.float32(self.amplifier_uv)
@@ -145,7 +147,7 @@ class Surroundings:
         """Add the mains."""
         if self.line_uv:
             turns = np.arange(step * self._n, (step + 1) * self._n) * (self.line_hz / self._rate_hz)
-            add_outer(self.line_uv * np.sin(2 * np.pi * (turns % 1.0)), self._hum, rows)
+            self._add_outer(self.line_uv * np.sin(2 * np.pi * (turns % 1.0)), self._hum, rows)
 
     def limit(self, stimulus_uv: float, stimulus_hz: float, rows: F32) -> None:
         """Add the artefact of a block's stimulation, then saturate.
@@ -165,11 +167,11 @@ class Surroundings:
             since = t[:, None] - at
             series = left * np.exp(-t / self.stimulus_s)
             series += stimulus_uv * np.where(since > 1e-9, np.exp(-np.abs(since) / self.stimulus_s), 0.0).sum(axis=1)
-            add_outer(series, self._hit, rows)
+            self._add_outer(series, self._hit, rows)
             self._pulse[1] = series[-1] if abs(series[-1]) > NOTHING_UV else 0.0
         if not stimulus_uv:
             self._pulse[0] = 0.0
-        clip(self._rail, rows)
+        self._clip(self._rail, rows)
 
     def _pulses(self, rate_hz: float) -> F64:
         """Return when in this block pulses fall, s from its beginning, and move their clock on."""

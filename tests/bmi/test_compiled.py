@@ -1,11 +1,14 @@
 """Compiled kernels are called without type dispatch, so what comes from outside is looked at first."""
 
+import copy
+
 import numpy as np
 import pytest
 
-from bmi.compiled import entry, rows
+from bmi.compiled import direct, entry, rows
 from bmi.errors import ContractError
 from decoders import _kalman_kernels as kernels
+from sim.patient._patch_kernels import unusual
 
 
 def test_rows_of_the_promised_kind_pass_untouched():
@@ -41,3 +44,16 @@ def test_entry_computes_what_the_dispatcher_computes():
     assert entry(kernel, *args) is not kernel
     kernel(*args)
     np.testing.assert_array_equal(decoder._intent.mean, fast)
+
+
+def test_a_direct_kernel_is_resolved_once_and_refuses_other_types():
+    kernel = direct(unusual)
+    rates, out = np.arange(6.0).reshape(3, 2), np.zeros((3, 2))
+    kernel(rates, 0.5, 0.1, np.zeros((2, 2)), out)
+    wanted = np.zeros((3, 2))
+    unusual(rates, 0.5, 0.1, np.zeros((2, 2)), wanted)
+    assert out.any()
+    assert np.array_equal(out, wanted)
+    with pytest.raises(TypeError):
+        kernel(rates.astype(np.float32), 0.5, 0.1, np.zeros((2, 2)), out)
+    assert copy.deepcopy(kernel) is kernel
