@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import math
 import time
 import zlib
@@ -17,11 +18,13 @@ from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.errors import RecordingError
 from bmi.limits import DEADMAN_S
 from bmi.lsl.outlet import Outlet
+from bmi.punctual import punctual
 from bmi.ring import Reader, Ring
 from bmi.signals import F64, AnyArray, EffectorState, Goal
 from bmi.streams import draw, sent
 from bmi.therapy import RING, Therapy
 
+log = logging.getLogger("bmi")
 LINGER_S = 1.0
 """The stream outlives its reader's last turn, so that an end in order is no lost stream, by this at most, s."""
 REHEARSAL_S = 5.0
@@ -163,6 +166,7 @@ def run(
         outlets = [stack.enter_context(Outlet(s, samples_per_push=s.max_samples, sync=False, buffer_s=2.0))
                    for s in specs]  # fmt: skip
         t0 = _begin(world, rng, clock, sizes, past)
+        log.info("the participant's thread: %s", punctual())
         control.set(Word.WORLD_STATE, ProcessState.RUNNING)
         k = 0
         times[:1] = t0, time.thread_time(), -1, 0

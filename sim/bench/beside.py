@@ -1,7 +1,8 @@
 """What runs beside a patient on the bench, in processes of their own: a sleeper and a listener.
 
-The sleeper wakes every 10 ms, half a period off the patient's pushes, and does nothing else; its lateness is the
-machine's. The listener reads the streams that nobody else reads, so that their pushes cost what they would cost.
+The sleeper wakes every 10 ms, half a period off the patient's pushes, with the same claim to be woken on time, and does
+nothing else; its lateness is the machine's. The listener reads the streams that nobody else reads, so that their pushes
+cost what they would cost.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bmi.clock import LSLClock
 from bmi.control import CONTROL_FILE, Control, LaneState, Word
 from bmi.errors import BMIError
 from bmi.process import keep_off
+from bmi.punctual import punctual
 from bmi.world import TIMES
 from sim import GRID_S
 
@@ -72,6 +74,7 @@ def sleeper(runtime: Path, folder: Path, control: Control) -> None:
     t0 = float(pushes[0, 0]) + 0.5 * GRID_S
     k = max(0, round((clock.now() - t0) / GRID_S)) + 1
     times[:k] = 0.0
+    punctual()
     while not control.get(Word.QUIT) and k < len(times):
         t = t0 + k * GRID_S
         clock.sleep_until(t)

@@ -11,6 +11,7 @@ from bmi.control import Control, LaneState, ProcessState, Word
 from bmi.errors import RecordingError
 from bmi.journal import step_dtype
 from bmi.lsl.inlet import LSLSource
+from bmi.punctual import SLICE_NS, slice_ns
 from bmi.ring import Ring
 from bmi.world import LINGER_S, TIMES, Past, crc, run
 from sim.world import PopulationWorld
@@ -45,6 +46,14 @@ def test_it_ends_after_its_reader_and_is_not_lost_to_it(going):
     control.set(Word.LANE_STATE, LaneState.READY)
     thread.join(LINGER_S)
     assert control.get(Word.WORLD_STATE) == ProcessState.DONE
+
+
+def test_its_thread_asks_to_be_woken_on_time_and_no_other_is_touched(going):
+    _, thread, source = going
+    assert source.read(1.0) is not None
+    if slice_ns() is None:
+        pytest.skip("Linux before 6.12, or another system: a thread has no slice of its own")
+    assert slice_ns(thread.native_id) == SLICE_NS < slice_ns()
 
 
 def test_a_reader_that_hangs_is_not_waited_for(going):
