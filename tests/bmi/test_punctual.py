@@ -32,12 +32,12 @@ def manner():
 
 
 def test_timers_are_exact_and_the_slice_is_short_and_nothing_else_changes():
-    before, said, slack_ns, got_ns, after = in_a_thread(manner, punctual, slack, slice_ns, manner)
+    before, usual_ns, said, slack_ns, got_ns, after = in_a_thread(manner, slice_ns, punctual, slack, slice_ns, manner)
     assert slack_ns == SLACK_NS
     assert f"timer slack {SLACK_NS} ns" in said
     assert before == after
-    if got_ns is None:
-        assert "slice not shortened" in said
+    if "slice not shortened" in said:  # Linux before 6.12, or a sandbox that forbids it
+        assert got_ns == usual_ns
     else:
         assert got_ns == SLICE_NS
         assert "slice 0.1 ms" in said
