@@ -28,7 +28,7 @@ _SET_GET = {"x86_64": (314, 315), "aarch64": (274, 275)}
 def punctual() -> str:
     """Have the calling thread woken as exactly as an ordinary thread may be; return what came of it.
 
-    Threads it starts later inherit both. A thread with real-time priority is left as it is: it has more already.
+    Threads it starts later inherit both. A thread of another class, such as SCHED_FIFO, keeps it: it has more already.
     """
     if platform.system() != "Linux":
         return f"timer slack and slice are {platform.system()}'s"
@@ -42,7 +42,7 @@ def punctual() -> str:
     if attr is None:
         said.append("slice not shortened (the kernel does not say what it is)")
     elif attr[_POLICY] not in (os.SCHED_OTHER, os.SCHED_BATCH):
-        said.append("real-time priority")
+        said.append("slice left to another scheduling class")
     else:
         said.append(_shortened(libc, attr))
     return ", ".join(said)
