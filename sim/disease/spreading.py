@@ -165,14 +165,17 @@ class Protein(NamedTuple):
     @property
     def invades(self) -> bool:
         """Whether toxic protein, once there, stays: each unit misfolds more than is cleared of it."""
-        return self.misfolding * self.healthy > self.toxic_clearance
+        return self._margin > 0.0
 
     @property
     def toxic(self) -> float:
         """Load of toxic protein in the end, once a little of it is there: 0 if it does not invade."""
-        if not self.invades:
-            return 0.0
-        return self.production / self.toxic_clearance - self.clearance / self.misfolding
+        return max(self._margin, 0.0) / (self.toxic_clearance * self.misfolding)
+
+    @property
+    def _margin(self) -> float:
+        # One number decides both, so that rounding at the threshold cannot have them disagree.
+        return self.misfolding * self.production - self.toxic_clearance * self.clearance
 
 
 AMYLOID = Protein(production=3.0, clearance=3.0, misfolding=3.0, toxic_clearance=2.4)
