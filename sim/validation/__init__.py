@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bmi.errors import ContractError
+from bmi.errors import ContractError, PluginError
 from bmi.signals import AnyArray
 
 STORED = Path(__file__).parent / "stored"
 """Arrays that independent simulators gave; ``tests/oracles`` has the scripts."""
+
+EXTRAS = {"networkx": "graphs"}
+"""Which extra brings a library."""
 
 
 class Row(NamedTuple):
@@ -43,6 +47,8 @@ class Check(NamedTuple):
     seconds: float
     """How long it takes, about, kernels compiled."""
     run: Callable[[], Iterator[Row]]
+    needs: str = ""
+    """Library beyond those of the core."""
 
 
 def near(
@@ -106,6 +112,8 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
     ------
     ContractError
         If a row is unknown; the message lists those there are.
+    PluginError
+        If a check needs a library that is not installed: better now than minutes into the work.
     """
     found: list[Check] = [*_all()]
     known = list(dict.fromkeys(c.row for c in found))
@@ -113,7 +121,14 @@ def checks(rows: Sequence[str] = ()) -> list[Check]:
     if wrong:
         raise ContractError(f"sim validate: no row {', '.join(wrong)}; there are {', '.join(known)}")
     wanted = {r.upper() for r in rows} or set(known)
-    return [c for c in found if c.row in wanted]
+    chosen = [c for c in found if c.row in wanted]
+    for library in sorted({c.needs for c in chosen if c.needs and find_spec(c.needs) is None}):
+        without = ", ".join(dict.fromkeys(c.row for c in chosen if c.needs == library))
+        raise PluginError(
+            f"sim validate: {without} need {library}, which is not installed: "
+            f"pip install 'multiscale-bmi[{EXTRAS[library]}]', or name other rows"
+        )
+    return chosen
 
 
 def _all() -> list[Check]:

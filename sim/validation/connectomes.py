@@ -152,7 +152,7 @@ def decoders() -> Iterator[Row]:
 
 CHECKS: tuple[Check, ...] = (
     Check("I5", "presets of species", 0.2, presets),
-    Check("I5", "generated connectomes against measured ones", 8.0, tractograms),
+    Check("I5", "generated connectomes against measured ones", 8.0, tractograms, needs="networkx"),
     Check("I5", "what a species changes", 2.0, swaps),
     Check("I5", "one decoder for all species", 15.0, decoders),
 )

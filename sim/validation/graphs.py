@@ -90,7 +90,7 @@ def real_time() -> Iterator[Row]:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("C5", "network measures against bctpy and networkx", 2.0, peers),
-    Check("C5", "karate club and small worlds", 12.0, known),
+    Check("C5", "network measures against bctpy and networkx", 2.0, peers, needs="networkx"),
+    Check("C5", "karate club and small worlds", 12.0, known, needs="networkx"),
     Check("C5", "network measures in real time", 0.2, real_time),
 )

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bmi.cli import app
-from bmi.errors import ContractError
+from bmi.errors import ContractError, PluginError
 from sim import validation
 from sim.validation import Check, between, holds, near, said
 
@@ -50,6 +50,22 @@ class TestValidate:
         told = RUNNER.invoke(app, ["sim", "validate", "Q9"])
         assert isinstance(told.exception, ContractError)
         assert "no row Q9; there are Q1, Q2" in str(told.exception)
+
+    def test_a_library_that_is_missing_is_told_before_anything_runs(self, monkeypatch):
+        ran = []
+        monkeypatch.setitem(validation.EXTRAS, "no_such_library", "graphs")
+        found = [
+            Check("Q1", "first", 0.1, lambda: iter([ran.append("Q1") or GOOD])),
+            Check("Q2", "second", 0.1, lambda: iter([BAD]), needs="no_such_library"),
+            Check("Q3", "third", 0.1, lambda: iter([GOOD]), needs="json"),
+        ]
+        monkeypatch.setattr(validation, "_all", lambda: found)
+        told = RUNNER.invoke(app, ["sim", "validate"])
+        assert isinstance(told.exception, PluginError)
+        assert "Q2 need no_such_library" in str(told.exception)
+        assert "multiscale-bmi[graphs]" in str(told.exception)
+        assert not ran
+        assert RUNNER.invoke(app, ["sim", "validate", "Q1", "Q3"]).exit_code == 0
 
 
 class TestRows:
