@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bmi.contracts import TrialResult
-from bmi.errors import PluginError
+from bmi.extras import extra
 from bmi.frame import FAINT, GREEN, RED, duration
 from bmi.latency import LOW_NS, Histogram
 from bmi.telemetry import Steps, age_ns, own_ns
@@ -165,14 +165,8 @@ def histogram_bars(histogram: Histogram, *, rows: int = 12, width: int = 40) -> 
 
 
 def _new_figure(width_in: float, height_in: float, n_axes: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    try:
-        from matplotlib.figure import Figure as NewFigure
-    except ImportError as e:
-        raise PluginError(
-            "plots: expected matplotlib, found none; install it with: pip install 'multiscale-bmi[plot]'"
-        ) from e
     # A Figure without pyplot has no global state and never looks for a display.
-    figure = NewFigure(figsize=(width_in, height_in), layout="constrained")
+    figure = extra("matplotlib.figure", "plots").Figure(figsize=(width_in, height_in), layout="constrained")
     axes = figure.subplots(1, n_axes, squeeze=False)[0]
     return figure, list(axes)
 

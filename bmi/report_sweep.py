@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bmi.bootstrap import Estimate
-from bmi.errors import PluginError
+from bmi.extras import extra
 from bmi.report import TARGET_COLOURS
 from bmi.sweep.plan import NOTICE, Axis, Plan
 from bmi.sweep.table import SEED, PointFigures
@@ -186,13 +186,8 @@ def _layout(plan: Plan) -> _Layout:
 
 def _picture(plan: Plan, points: Sequence[PointFigures], metric: str) -> str:
     """Return one figure as SVG; several panels where more than two keys vary."""
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise PluginError(
-            "sweep.html: expected matplotlib, found none; install it with: pip install 'multiscale-bmi[plot]'"
-        ) from e
+    rc_context = extra("matplotlib", "sweep.html").rc_context
+    new_figure = extra("matplotlib.figure", "sweep.html").Figure
     layout = _layout(plan)
     by_values = {json.dumps(point.values): point for point in points}
     panels = list(itertools.product(*[axis.values for axis in layout.rest]))
@@ -201,7 +196,7 @@ def _picture(plan: Plan, points: Sequence[PointFigures], metric: str) -> str:
     settings: Any = {"svg.hashsalt": metric, "svg.fonttype": "path", "font.size": 9}
     with rc_context(settings):  # no clock and no chance in the file
         width = 4.4 + 0.35 * max(len(layout.along.values) - 6, 0) if columns == 1 else 3.4 * columns
-        figure = Figure(figsize=(width, 2.6 * n_rows + 0.8), layout="constrained")
+        figure = new_figure(figsize=(width, 2.6 * n_rows + 0.8), layout="constrained")
         axes = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True)
         for ax, choice in itertools.zip_longest(axes.flat, panels):
             if choice is None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bmi.errors import ContractError, PluginError
+from bmi.errors import ContractError
+from bmi.extras import extra
 from bmi.registry import nearest
 from bmi.signals import AnyArray
 
@@ -29,11 +30,8 @@ def names() -> list[str]:
 
 def blank(**settings: Any) -> Figure:
     """Return an empty figure. Raises PluginError if matplotlib is missing."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise PluginError("plots: matplotlib is missing; pip install 'multiscale-bmi[plot]'") from e
-    return Figure(layout="constrained", **settings)
+    figure: Figure = extra("matplotlib.figure", "plots").Figure(layout="constrained", **settings)
+    return figure
 
 
 def page(path: Path) -> Path:

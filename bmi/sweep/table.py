@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from bmi.bootstrap import Estimate, interval
 from bmi.errors import PluginError, RecordingError
+from bmi.extras import extra
 from bmi.sweep.folder import read_run, write
 from bmi.sweep.plan import NOTICE, Plan
 
@@ -83,13 +84,7 @@ def to_parquet(table: Sequence[Row], plan: Plan) -> bytes:
     PluginError
         If pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as e:
-        raise PluginError(
-            "table.parquet: expected pyarrow, found none; install it with: pip install 'multiscale-bmi[parquet]'"
-        ) from e
+    pa, pq = extra("pyarrow", "table.parquet"), extra("pyarrow.parquet", "table.parquet")
     columns, fields = [], []
     for key in table[0]:
         values = [row[key] for row in table]

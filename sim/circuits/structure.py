@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bmi.errors import ContractError, PluginError
+from bmi.errors import ContractError
+from bmi.extras import extra
 from bmi.signals import F64, I64
 from sim.circuits.graphs import clustering, modularity, network, path_length
 
@@ -67,7 +68,7 @@ def louvain(weights: Any, *, seed: int, n: int = 50) -> Modules:
     w = network(weights)
     if n < 1:
         raise ContractError(f"louvain: n is {n}, expected at least 1 run")
-    nx = graph_library()
+    nx = extra("networkx", "network measures")
     graph = nx.from_numpy_array(w)
     best = Modules(np.zeros(len(w), np.int64), modularity(w, np.zeros(len(w), np.int64)))
     for run in np.random.SeedSequence(seed).generate_state(n).tolist():
@@ -83,7 +84,7 @@ def louvain(weights: Any, *, seed: int, n: int = 50) -> Modules:
 def betweenness(weights: Any) -> F64:
     """Return the share of shortest paths between other nodes that lead through each, (n,), 0 to 1."""
     w = network(weights)
-    nx = graph_library()
+    nx = extra("networkx", "network measures")
     graph = nx.from_numpy_array(w)
     for _, _, edge in graph.edges(data=True):
         edge["length"] = 1.0 / edge["weight"]
@@ -97,7 +98,7 @@ def rich_club(weights: Any) -> F64:
     As long as the largest degree; NaN where fewer than two such nodes remain. Weights do not count.
     """
     w = network(weights)
-    nx = graph_library()
+    nx = extra("networkx", "network measures")
     share = nx.rich_club_coefficient(nx.from_numpy_array((w > 0.0).astype(np.float64)), normalized=False)
     return np.array([share.get(k, np.nan) for k in range(int(np.count_nonzero(w, axis=1).max()))])
 
@@ -122,7 +123,7 @@ def small_world(weights: Any, *, seed: int, n_references: int = 10) -> SmallWorl
     length = path_length(w)
     if not np.isfinite(length):
         raise ContractError("small_world: expected a connected network, given one in parts; take its largest part")
-    nx = graph_library()
+    nx = extra("networkx", "network measures")
     graph = nx.from_numpy_array(w)
     seeds = np.random.SeedSequence(seed).generate_state(n_references).tolist()
     try:
@@ -157,14 +158,3 @@ def _random(nx: Any, graph: Any, seed: int) -> tuple[float, float]:
         if np.isfinite(length):
             return float(clustering(w).mean()), length
     raise ContractError(f"small_world: {DRAWS} random networks of the same degrees all fell apart; it is too sparse")
-
-
-def graph_library() -> Any:
-    """Return networkx. Raises PluginError, naming the extra, if it is not installed."""
-    try:
-        import networkx
-    except ImportError as wrong:
-        raise PluginError(
-            "sim.circuits.structure: needs networkx, which is not installed: pip install 'multiscale-bmi[graphs]'"
-        ) from wrong
-    return networkx

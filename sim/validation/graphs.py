@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bmi.extras import extra
 from sim.validation import Check, Row, between, near, stored
 
 N_UPDATES = 200
@@ -54,9 +55,9 @@ def peers() -> Iterator[Row]:
 
 def known() -> Iterator[Row]:
     """Yield modularity of the karate club and σ of small worlds."""
-    from sim.circuits.structure import graph_library, louvain, small_world
+    from sim.circuits.structure import louvain, small_world
 
-    nx = graph_library()
+    nx = extra("networkx", "network measures")
     club = nx.to_numpy_array(nx.karate_club_graph(), weight=None)
     q = louvain(club, seed=1, n=50).q
     yield between(

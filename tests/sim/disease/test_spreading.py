@@ -1,5 +1,7 @@
 """Misfolded proteins along tracts: what is conserved, what is exact, and which states there are."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -112,8 +114,11 @@ def test_a_brain_without_toxic_protein_stays_healthy():
 @settings(max_examples=50)
 def test_the_toxic_state_is_a_fixed_point_and_there_iff_it_invades(production, clearance, misfolding, part):
     p = Protein(production, clearance, misfolding, part * misfolding * production / clearance)
-    if abs(part - 1.0) > 1e-12:  # closer than rounding, a product cannot say on which side it is
-        assert p.invades == (part < 1.0)
+    made, cleared = Fraction(p.misfolding) * Fraction(p.production), Fraction(p.toxic_clearance) * Fraction(p.clearance)
+    if p.invades:
+        assert made > cleared
+    else:
+        assert made <= cleared * (1 + Fraction(1, 2**51)), "beyond what two products round"
     assert (p.toxic > 0.0) == p.invades
     a = p.toxic_clearance / p.misfolding if p.invades else p.healthy
     model = Heterodimer(weights=PAIR, amyloid=p)
