@@ -10,6 +10,7 @@ import typer
 
 from bmi.cli import sweeps
 from bmi.cli.options import Json, RecipeArg, Seed, Set, overrides, print_json, show_summary
+from bmi.extras import extra
 
 
 def simulate(
@@ -63,6 +64,8 @@ def simulate(
         return
     sweeps.refuse(recipe, jobs=jobs, resume=resume, out=out)
     checked = build(raw, recipe)
+    if plot is not None:
+        extra("matplotlib", "simulate --plot")
     from bmi.simulate import simulate as simulate_
 
     console = Console(stderr=True)

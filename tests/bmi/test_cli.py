@@ -191,6 +191,13 @@ def test_simulate_ends_in_a_table_for_people(inside):
     assert re.search(r"simulated \d+\.\d s in \d+\.\d\d s", done.stderr)
 
 
+def test_simulate_asks_for_what_a_plot_needs_before_it_works(inside, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = inside("simulate", "center_out", *QUICK, "--plot", "x.png", code=2)
+    assert "simulate --plot: expected matplotlib, found none" in done.stderr
+    assert "simulated" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
