@@ -65,7 +65,7 @@ for _name in names("commands"):
 def main() -> NoReturn:
     """Run the command line; errors of ours become a message and an exit code, never a traceback."""
     try:
-        app()
+        app(prog_name="bmi")  # whoever started it: python -m, a test
     except BMIError as e:
         sys.stderr.write(f"bmi: {e}\n")
         sys.exit(e.exit_code)
